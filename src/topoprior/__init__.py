@@ -1,0 +1,80 @@
+"""Put what is known about a shape's topology into image segmentation.
+
+The public names are loaded when they are first used, so that ``import topoprior`` (and ``topoprior --help``)
+costs milliseconds and does not import torch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from topoprior.imaging import networks, phantoms
+    from topoprior.losses import functional
+    from topoprior.losses.betti_prior_loss import BettiPriorLoss
+    from topoprior.losses.functional import betti_prior_loss
+    from topoprior.evaluation import metrics
+    from topoprior.priors.betti_prior import BettiPrior
+    from topoprior.refinement.network import refine
+    from topoprior.refinement.probability_map import refine_map
+    from topoprior.refinement.result import RefinementResult
+    from topoprior.topology.betti import betti_numbers
+    from topoprior.topology.diagram import PersistenceDiagrams, persistence
+    from topoprior.viewing import plot
+
+# Where each public name lives; a module stands for itself.
+_HOMES = {
+    "BettiPrior": "topoprior.priors.betti_prior",
+    "BettiPriorLoss": "topoprior.losses.betti_prior_loss",
+    "PersistenceDiagrams": "topoprior.topology.diagram",
+    "RefinementResult": "topoprior.refinement.result",
+    "betti_numbers": "topoprior.topology.betti",
+    "betti_prior_loss": "topoprior.losses.functional",
+    "functional": "topoprior.losses",
+    "metrics": "topoprior.evaluation",
+    "networks": "topoprior.imaging",
+    "persistence": "topoprior.topology.diagram",
+    "phantoms": "topoprior.imaging",
+    "plot": "topoprior.viewing",
+    "refine": "topoprior.refinement.network",
+    "refine_map": "topoprior.refinement.probability_map",
+}
+
+__all__ = [
+    "BettiPrior",
+    "BettiPriorLoss",
+    "PersistenceDiagrams",
+    "RefinementResult",
+    "betti_numbers",
+    "betti_prior_loss",
+    "functional",
+    "metrics",
+    "networks",
+    "persistence",
+    "phantoms",
+    "plot",
+    "refine",
+    "refine_map",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name on first use (PEP 562)."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("topoprior")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'topoprior' has no attribute {name!r}")
+    home = _HOMES[name]
+    try:
+        return importlib.import_module(f"{home}.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"{home}.{name}":
+            raise
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

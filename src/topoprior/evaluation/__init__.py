@@ -1,0 +1,1 @@
+"""Metrics. Uses the loss's own conventions for what counts as correct."""

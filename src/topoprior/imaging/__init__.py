@@ -1,0 +1,1 @@
+"""Images with their geometry, phantoms of known topology, small networks."""

@@ -1,0 +1,1 @@
+"""Arrays to bars: conventions, pairing, diagrams, Betti numbers. Knows no prior and no loss."""

@@ -1,0 +1,1 @@
+"""Barcodes, diagrams, overlays, panels and the HTML report."""
