@@ -1,0 +1,161 @@
+"""Priors from a CSV table: one for each file, for each slice, or for each slice of each file.
+
+The first line names the columns: ``file`` and ``slice`` (one of them or both), and the prior as one column ``prior``
+(in quotes, since it holds commas: ``"1,1"``) or as one column for each Betti number (``b0,b1`` or ``b0,b1,b2``):
+
+.. code-block:: text
+
+    file,slice,prior                 slice,b0,b1
+    patient001.nii.gz,0,"1,1"        0,1,1
+    patient001.nii.gz,1,"1,0-2"      1,1,0-2
+
+Slices count from 0. A file is named by its name alone or by as much of its path as tells it from others. Rows of files
+that are not asked for are allowed: one table serves a whole data set.
+"""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+
+from topoprior.priors.betti_prior import BettiPrior
+
+_KEYS = ("file", "slice")
+_NUMBERS = (["prior"], ["b0"], ["b0", "b1"], ["b0", "b1", "b2"])
+
+
+@dataclass(frozen=True)
+class PriorTable:
+    """The rows of a table of priors, found by file and slice.
+
+    Attributes:
+        path: The CSV file.
+        columns: Which of ``file`` and ``slice`` tell the rows apart.
+        rows: File (None without that column) and slice (None without that column) to line number and prior.
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: dict[tuple[str | None, int | None], tuple[int, BettiPrior]] = field(repr=False)
+
+    def prior(self, file: str | Path, *, slice_index: int | None = None) -> BettiPrior:
+        """The prior of an image, or of one slice of it.
+
+        Args:
+            file: The image's path. A row belongs to it if the row's file is the path or its end, by whole names.
+            slice_index: The slice, from 0; None if the image is taken whole.
+
+        Raises:
+            ValueError: If no row or more than one row belongs to the image or slice, or if the table tells slices
+                apart and ``slice_index`` is None.
+
+        Examples:
+            >>> table = PriorTable(Path("priors.csv"), ("slice",), {(None, 0): (2, BettiPrior(1, 1))})
+            >>> table.prior("heart.nii.gz", slice_index=0)
+            BettiPrior(1, 1)
+            >>> table.prior("heart.nii.gz", slice_index=7)
+            Traceback (most recent call last):
+            ValueError: priors.csv has no row for slice 7
+        """
+        if "slice" not in self.columns:
+            slice_index = None
+        elif slice_index is None:
+            raise ValueError(f"{self.path} has a prior for each slice, so the image must be cut: give --slices AXIS")
+        fitting = [
+            (line, prior)
+            for (name, index), (line, prior) in self.rows.items()
+            if index == slice_index and (name is None or _is_end_of(name, file))
+        ]
+        where = _place(str(file) if "file" in self.columns else None, slice_index)
+        if not fitting:
+            raise ValueError(f"{self.path} has no row for {where}")
+        if len(fitting) > 1:
+            lines = ", ".join(str(line) for line, _ in fitting)
+            raise ValueError(f"{self.path} has several rows for {where}: lines {lines}; give more of the path there")
+        return fitting[0][1]
+
+
+def read_prior_table(path: str | Path) -> PriorTable:
+    """Read a table of priors; see the head of this file for its columns.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the table is no UTF-8 text, or has an unknown, missing or repeated column, no row, a row of the wrong
+            length, a cell that is no file, slice or prior, or two rows for the same file and slice. The message names
+            file, line and value.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is a folder" if path.is_dir() else f"{path} does not exist")
+    lines = _lines(path)
+    number, header = next(lines, (1, []))
+    columns = [name.strip() for name in header]
+    keys, numbers = _columns(path, number, columns)
+    rows: dict[tuple[str | None, int | None], tuple[int, BettiPrior]] = {}
+    for number, cells in lines:
+        where = f"{path}, line {number}"
+        if len(cells) != len(columns):
+            raise ValueError(
+                f"{where}: expected {len(columns)} values ({','.join(columns)}), got {len(cells)}: {','.join(cells)!r} "
+                "(a prior with commas goes in quotes)"
+            )
+        row = {name: cell.strip() for name, cell in zip(columns, cells, strict=True)}
+        key = (_file(where, row) if "file" in keys else None, _slice(where, row) if "slice" in keys else None)
+        if key in rows:
+            raise ValueError(f"{where}: a second row for {_place(*key)}, the first is line {rows[key][0]}")
+        rows[key] = (number, _prior(where, ",".join(row[name] for name in numbers)))
+    if not rows:
+        raise ValueError(f"{path} has no row with a prior")
+    return PriorTable(path, keys, rows)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Line number and cells of each line that is not empty; a byte order mark, as spreadsheets write it, is skipped."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            for cells in reader:
+                if any(cell.strip() for cell in cells):
+                    yield reader.line_num, cells
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path} cannot be read as CSV: {error}") from error
+
+
+def _columns(path: Path, line: int, columns: list[str]) -> tuple[tuple[str, ...], list[str]]:
+    keys = tuple(name for name in _KEYS if name in columns)
+    numbers = sorted(name for name in columns if name not in _KEYS)
+    if not keys or numbers not in _NUMBERS or len(keys) + len(numbers) != len(columns):
+        raise ValueError(
+            f"{path}, line {line}: the columns must be file, slice or both, and then prior, or b0, b1 and b2 as far as "
+            f"there are dimensions, got {','.join(columns)!r}"
+        )
+    return keys, numbers
+
+
+def _file(where: str, row: dict[str, str]) -> str:
+    if not row["file"]:
+        raise ValueError(f"{where}: the file must be named, got nothing")
+    return row["file"]
+
+
+def _slice(where: str, row: dict[str, str]) -> int:
+    if not (row["slice"].isascii() and row["slice"].isdigit()):
+        raise ValueError(f"{where}: the slice must be a whole number from 0, got {row['slice']!r}")
+    return int(row["slice"])
+
+
+def _prior(where: str, text: str) -> BettiPrior:
+    try:
+        return BettiPrior.parse(text)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{where}: {error}") from error
+
+
+def _is_end_of(name: str, file: str | Path) -> bool:
+    wanted, parts = PurePath(name).parts, PurePath(file).parts
+    return parts[-len(wanted) :] == wanted
+
+
+def _place(file: str | None, slice_index: int | None) -> str:
+    """A file and slice in words: ``a.png, slice 3``."""
+    return ", ".join([file] * (file is not None) + [f"slice {slice_index}"] * (slice_index is not None))

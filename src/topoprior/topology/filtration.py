@@ -1,0 +1,128 @@
+"""The conventions of the project, in one place. Everything else restates them in a sentence and points here.
+
+**Filtration.** Super-level sets: at ``p`` the foreground is the set of pixels with value ``>= p``, and ``p`` falls from 1 to 0
+(equations 1 and 2 of the paper). So ``birth >= death``, and a feature is present at ``p`` when ``birth >= p > death``. Loss, metric,
+plot and command line all use this one rule. Values are probabilities in [0, 1]; a logit is refused, never squashed silently.
+
+**Construction**, which pixels touch:
+
+===========================  =====================  ===========================
+\\                            foreground connects    background connects
+===========================  =====================  ===========================
+``"T"`` pixels are squares   8 (2-D), 26 (3-D)      4 (2-D), 6 (3-D)
+``"V"`` pixels are points    4 (2-D), 6 (3-D)       8 (2-D), 26 (3-D)
+===========================  =====================  ===========================
+
+``"T"`` is equation 1 of the paper and the default.
+
+**Boundary**, what lies outside the image. ``"background"`` (default): nothing, so a hole that touches the frame is no hole.
+``"foreground"``: one foreground cell, present at every ``p``; everything that touches the frame is connected to it, and a structure
+cut by the frame closes its loops through it. Precisely: the image, with its rim collapsed to that cell, is a sphere of its own
+dimension d, and bars are those of the super-level sets of this sphere; the class of dimension d, the whole sphere, is not reported.
+
+**Essential component.** One component never dies. With ``boundary="background"`` it is born at the largest value and is closed at 0: its
+bar is ``(max, 0)``, its death index is -1, and the gradient of its birth reaches the arg-max pixel. With ``boundary="foreground"`` it is the
+outside itself: its bar is ``(1, 0)``, both indices are -1, and no gradient comes from it; the image alone is counted by what is left.
+
+**Ties.** Pixels enter from high to low value, equal values in row-major order. This fixes every pair. Bars of zero length are
+left out, except the essential one.
+
+**Order.** Bars are sorted by image, dimension, and from the longest to the shortest; equal lengths by birth index, then by death index.
+The place of a bar in its (image, dimension) group is its ``rank``; the essential bar has rank 0.
+
+**Shapes.** ``(batch, channel, *spatial)`` with one to three spatial axes; ``image`` means ``batch_index * channels + channel_index``. Indices are flat,
+in C order, inside their own image. Dimension k is index k: components, loops (tunnels in 3-D), cavities.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Construction: TypeAlias = Literal["T", "V"]
+Boundary: TypeAlias = Literal["background", "foreground"]
+Images: TypeAlias = "Tensor | np.ndarray[Any, Any]"
+
+MAX_SPATIAL_AXES = 3
+LOGITS_HINT = (
+    "if these are logits, apply torch.sigmoid (or torch.softmax over the channels) first, "
+    "or pass sigmoid=True or softmax=True to the loss"
+)
+
+
+def check_options(construction: str, boundary: str) -> None:
+    """Raise ``ValueError`` unless both words are known."""
+    for name, value, kind in (("construction", construction, Construction), ("boundary", boundary, Boundary)):
+        if value not in get_args(kind):
+            raise ValueError(f"{name} must be one of {', '.join(map(repr, get_args(kind)))}, got {value!r}")
+
+
+def as_images(images: Images, *, name: str = "images") -> Tensor:
+    """The images as a plain tensor, after all checks that need no look at the values.
+
+    Subclasses such as MONAI's ``MetaTensor`` lose their wrapping and keep their gradient.
+
+    Raises:
+        TypeError: If it is neither tensor nor array, or the values are not floating point.
+        ValueError: If the shape is not ``(batch, channel, *spatial)`` with one to three spatial axes, or if there is no pixel.
+    """
+    tensor = as_plain_tensor(images, name=name)
+    if not tensor.is_floating_point():
+        raise TypeError(
+            f"{name} must be floating point probabilities in [0, 1], got {tensor.dtype}: convert with .float()"
+        )
+    return tensor
+
+
+def as_plain_tensor(images: Images, *, name: str) -> Tensor:
+    """Tensor or array of any type as a plain tensor of checked shape."""
+    if isinstance(images, np.ndarray):
+        # A copy where torch would otherwise warn (read-only) or fail (negative strides, foreign byte order).
+        native = np.ascontiguousarray(images, dtype=images.dtype.newbyteorder("="))
+        try:
+            images = torch.from_numpy(native if native.flags.writeable else native.copy())
+        except TypeError:
+            raise TypeError(f"{name} must hold real numbers that torch knows, got an array of {images.dtype}") from None
+    if not isinstance(images, Tensor):
+        raise TypeError(f"{name} must be a torch tensor or a numpy array, got {type(images).__name__}")
+    if type(images) not in (Tensor, torch.nn.Parameter):
+        images = images.as_subclass(Tensor)
+    shape = tuple(images.shape)
+    if not 3 <= len(shape) <= 2 + MAX_SPATIAL_AXES:
+        raise ValueError(f"{name} must have shape (batch, channel, *spatial) with 1 to 3 spatial axes, got {shape}")
+    if 0 in shape:
+        raise ValueError(f"{name} must not be empty: every side must be at least 1, got {shape}")
+    return images
+
+
+def check_values(values: Tensor) -> None:
+    """Raise ``ValueError`` unless all values are finite and in [0, 1]; the message tells what to do about logits."""
+    if not bool(torch.isfinite(values).all()):
+        bad = values[~torch.isfinite(values)][0].item()
+        raise ValueError(f"images must hold finite values in [0, 1], got {bad}")
+    low, high = (bound.item() for bound in torch.aminmax(values))
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"images must hold probabilities in [0, 1], got values from {low:.6g} to {high:.6g}: {LOGITS_HINT}"
+        )
+
+
+def dimension_mask(dimensions: Iterable[int] | None, spatial_axes: int) -> int:
+    """Wanted homology dimensions as a bit mask; ``None`` means all of them."""
+    if dimensions is None:
+        return (1 << spatial_axes) - 1
+    wanted = tuple(dimensions)
+    if not wanted or any(k not in range(spatial_axes) for k in wanted):
+        raise ValueError(f"dimensions must be some of {tuple(range(spatial_axes))} for this image, got {wanted}")
+    return sum(1 << k for k in set(wanted))
+
+
+def check_threads(threads: int | None) -> int:
+    """Number of threads for the core; 0 stands for "as many as torch uses"."""
+    if threads is None:
+        return 0
+    if threads < 1:
+        raise ValueError(f"threads must be at least 1, got {threads}")
+    return threads
