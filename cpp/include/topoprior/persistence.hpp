@@ -1,0 +1,462 @@
+// Exact persistent homology over F2 of images with 1, 2 or 3 axes, super-level sets, T- and V-construction.
+//
+// Both constructions run on one algorithm, for sub-level sets of a padded array of keys (grid.hpp). A bar of the
+// V-construction comes out as it is. A bar (a, b) of dimension k of the reversed problem is, by Alexander duality, a bar
+// of dimension d - 1 - k of the T-construction with birth b and death a. The padding plays the outside:
+//
+//                      boundary = background           boundary = foreground
+//   V-construction     enters last                     enters first: one component, the eldest
+//   T-construction     enters first: no hole is open   enters last: the eldest component, seen from above
+//
+// Time: O(n) for n pixels, O(c log c) for c critical ones, and in 3-D the reduction of loops.hpp. Memory above the input:
+// 4 bytes per pixel for keys, 1 (2-D) or 4 (3-D) for links, and 4 for each of two label arrays, of which only touched
+// pages count.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "topoprior/buffer.hpp"
+#include "topoprior/grid.hpp"
+#include "topoprior/keys.hpp"
+#include "topoprior/loops.hpp"
+#include "topoprior/lower_link.hpp"
+#include "topoprior/merge_tree.hpp"
+#include "topoprior/path.hpp"
+#include "topoprior/sorting.hpp"
+#include "topoprior/threads.hpp"
+
+namespace topoprior {
+
+enum class Construction { T, V };
+enum class Boundary { background, foreground };
+
+struct Options {
+    Construction construction = Construction::T;
+    Boundary boundary = Boundary::background;
+    unsigned dimensions = 7;  // bit k: dimension k is wanted
+};
+
+// Flat indices of the pixels that give birth and death; kNoPixel where no pixel does.
+inline constexpr Index kNoPixel = ~Index{0};
+struct Bar {
+    Index birth;
+    Index death;
+};
+
+// The bars of one image, per dimension, longest first.
+using Bars = std::array<std::vector<Bar>, 3>;
+
+namespace detail {
+
+template <int kDimension>
+struct LinkOf;
+template <>
+struct LinkOf<2> {
+    using Type = Link2;
+};
+template <>
+struct LinkOf<3> {
+    using Type = Link3;
+};
+
+struct CriticalPixels {
+    std::vector<Index> minima;
+    std::vector<Index> maxima;
+    std::vector<Index> saddles;
+
+    void clear() {
+        minima.clear();
+        maxima.clear();
+        saddles.clear();
+    }
+    void append(const CriticalPixels& other) {
+        minima.insert(minima.end(), other.minima.begin(), other.minima.end());
+        maxima.insert(maxima.end(), other.maxima.begin(), other.maxima.end());
+        saddles.insert(saddles.end(), other.saddles.begin(), other.saddles.end());
+    }
+};
+
+}  // namespace detail
+
+// The working memory of one thread, and the algorithm on one image of 2 or 3 axes.
+template <int kDimension>
+class ImagePersistence {
+    using Link = typename detail::LinkOf<kDimension>::Type;
+
+public:
+    // Pairs in padded indices, by what merges: minima (dimension 0 of the keys), loops (3-D), maxima (top dimension).
+    std::vector<Pair> minima_pairs;
+    std::vector<Pair> loop_pairs;
+    std::vector<Pair> maxima_pairs;
+
+    // Bars of one image. `wanted` has bit 0 for minima, bit 1 for loops, bit 2 for maxima.
+    template <class Value>
+    void run(const Grid& grid, const Value* values, bool vertex_construction, Key padding, unsigned wanted, std::size_t threads) {
+        Key* key = keys_.get(grid.cells);
+        load_keys(grid, values, vertex_construction, padding, key);
+        Link* link = links_.get(grid.cells);
+        find_critical_pixels(grid, key, link, threads);
+        minima_pairs.clear();
+        loop_pairs.clear();
+        maxima_pairs.clear();
+        const bool frame_is_lowest = padding == kLowestKey;
+        if constexpr (kDimension == 2) {
+            pair_2d(grid, key, link, frame_is_lowest, wanted, threads);
+        } else {
+            pair_3d(grid, key, link, frame_is_lowest, wanted, threads);
+        }
+    }
+
+    // The pixel that enters last of all, and first: the essential component of T and of V.
+    Index highest_pixel(const Key* key) const { return extreme(critical_.maxima, key, true); }
+    Index lowest_pixel(const Key* key) const { return extreme(critical_.minima, key, false); }
+    const Key* keys() { return keys_.get(0); }
+
+private:
+    static Index extreme(const std::vector<Index>& pixels, const Key* key, bool highest) {
+        Index best = pixels.front();
+        for (const Index pixel : pixels)
+            if ((packed(key[pixel], pixel) > packed(key[best], best)) == highest) best = pixel;
+        return best;
+    }
+
+    void find_critical_pixels(const Grid& grid, const Key* key, Link* link, std::size_t threads) {
+        const std::size_t rows = grid.rows();
+        const std::size_t slabs = std::min(threads, rows);
+        slabs_.resize(slabs);
+        parallel_for(threads, slabs, [&](std::size_t slab, std::size_t) {
+            const auto begin = static_cast<Index>(rows * slab / slabs);
+            const auto end = static_cast<Index>(rows * (slab + 1) / slabs);
+            slabs_[slab].clear();
+            std::vector<std::uint8_t> critical(grid.side[0] + 8, 0);
+            for (Index row = begin; row < end; ++row) {
+                const Index first = grid.row_begin(row);
+                links_of_row(grid, key + first, link + first, critical.data());
+                collect(link, first, grid.side[0], critical.data(), slabs_[slab]);
+            }
+        });
+        critical_.clear();
+        for (const auto& slab : slabs_) critical_.append(slab);
+    }
+
+    static void links_of_row(const Grid& grid, const Key* row, Link* link, std::uint8_t* critical) {
+        const auto sy = static_cast<std::ptrdiff_t>(grid.stride_y);
+        if constexpr (kDimension == 2) {
+            link_row(row - sy, row, row + sy, grid.side[0], link, critical);
+        } else {
+            const auto sz = static_cast<std::ptrdiff_t>(grid.stride_z);
+            const std::array<const Key*, 9> rows = {row - sz - sy, row - sz, row - sz + sy, row - sy,     row,
+                                                    row + sy,      row + sz - sy, row + sz, row + sz + sy};
+            link_row(rows.data(), grid.side[0], link, critical);
+        }
+    }
+
+    // Eight flags at a time: in smooth images nearly all are zero.
+    static void collect(const Link* link, Index first, Index width, std::uint8_t* critical, detail::CriticalPixels& found) {
+        for (Index x = width; x < ((width + 7U) & ~7U); ++x) critical[x] = 0;
+        for (Index block = 0; block < width; block += 8) {
+            std::uint64_t flags;
+            std::memcpy(&flags, critical + block, 8);
+            if constexpr (std::endian::native == std::endian::big) flags = __builtin_bswap64(flags);
+            for (; flags != 0; flags &= flags - 1)
+                classify(link, first + block + static_cast<Index>(std::countr_zero(flags) / 8), found);
+        }
+    }
+
+    static void classify(const Link* links, Index pixel, detail::CriticalPixels& found) {
+        const Link link = links[pixel];
+        if constexpr (kDimension == 2) {
+            if ((link & kVertices2) == 0) {
+                found.minima.push_back(pixel);
+            } else if (link == kFullLink2) {
+                found.maxima.push_back(pixel);
+            } else {
+                found.saddles.push_back(pixel);
+            }
+        } else {
+            if ((link & kVertices3) == 0) {
+                found.minima.push_back(pixel);
+            } else if (link == kFullLink3) {
+                found.maxima.push_back(pixel);
+            } else if (kLinkTable.components(link) != 1 || euler_characteristic(link) != 1) {
+                found.saddles.push_back(pixel);
+            }
+        }
+    }
+
+    void pair_2d(const Grid& grid, const Key* key, const Link* link, bool frame_is_lowest, unsigned wanted, std::size_t threads) {
+        const auto sy = static_cast<std::int32_t>(grid.stride_y);
+        const std::array<std::int32_t, 8> offset = {1, sy + 1, sy, sy - 1, -1, -sy - 1, -sy, -sy + 1};
+        const bool down = (wanted & 1) != 0;
+        const bool up = (wanted & 4) != 0;
+        // A saddle with c components below has c regions above: both trees have the same merges, so one order serves.
+        const std::uint64_t* sorted = nullptr;
+        side_by_side(
+            threads,
+            [&] {
+                if (!down) return;
+                minima_.begin(grid, key, critical_.minima, frame_is_lowest);
+                for (const Index pixel : critical_.saddles) {
+                    const auto side = [&](unsigned bit) { return minima_.extremum(pixel + static_cast<Index>(offset[bit]), link, offset); };
+                    add_merges(minima_.merges, pixel, component_begins(link[pixel]), side);
+                }
+            },
+            [&] {
+                sort_saddles(key, link);
+                sorted = saddle_order_;
+                if (!up) return;
+                maxima_.begin(grid, key, critical_.maxima, !frame_is_lowest);
+                for (const Index pixel : critical_.saddles) {
+                    const auto side = [&](unsigned bit) {
+                        const unsigned next = (bit + 2) & 7;  // the axis neighbour after the end of a component
+                        const unsigned later = (link[pixel] >> next & 1) == 0 ? next : bit + 1;
+                        return maxima_.extremum(pixel + static_cast<Index>(offset[later]), link, offset);
+                    };
+                    add_merges(maxima_.merges, pixel, component_ends(link[pixel]), side);
+                }
+            });
+        const auto ignore = [](std::size_t, Index, bool) {};
+        side_by_side(
+            threads, [&] { if (down) minima_.join(sorted, minima_pairs, ignore); },
+            [&] { if (up) maxima_.join(sorted, maxima_pairs, ignore); });
+    }
+
+    void sort_saddles(const Key* key, const Link* link) {
+        std::size_t count = 0;
+        for (const Index pixel : critical_.saddles) count += static_cast<std::size_t>(std::popcount(component_begins(static_cast<Link2>(link[pixel])))) - 1;
+        std::uint64_t* records = sort_first_.get(count);
+        std::size_t record = 0;
+        for (const Index pixel : critical_.saddles) {
+            const auto merges = static_cast<std::size_t>(std::popcount(component_begins(static_cast<Link2>(link[pixel])))) - 1;
+            for (std::size_t i = 0; i < merges; ++i, ++record)
+                records[record] = static_cast<std::uint64_t>(static_cast<std::uint32_t>(key[pixel])) << 32 | record;
+        }
+        saddle_order_ = sort_by_key(records, sort_second_.get(count), count);
+    }
+
+    template <class Side>
+    static void add_merges(std::vector<Merge>& merges, Index pixel, unsigned bits, Side&& side) {
+        const Index first = side(static_cast<unsigned>(std::countr_zero(bits)));
+        for (bits &= bits - 1; bits != 0; bits &= bits - 1)
+            merges.push_back({pixel, first, side(static_cast<unsigned>(std::countr_zero(bits)))});
+    }
+
+    void pair_3d(const Grid& grid, const Key* key, const Link* link, bool frame_is_lowest, unsigned wanted, std::size_t threads) {
+        const auto offset = neighbour_offsets(grid);
+        const bool loops = (wanted & 2) != 0;
+        const bool down = loops || (wanted & 1) != 0;
+        const bool up = loops || (wanted & 4) != 0;
+        const std::uint64_t* edge_order = nullptr;
+        const std::uint64_t* square_order = nullptr;
+        side_by_side(
+            threads,
+            [&] {
+                if (!down) return;
+                minima_.begin(grid, key, critical_.minima, frame_is_lowest);
+                for (const Index voxel : critical_.saddles) add_edges(voxel, link, offset);
+                edge_order = edge_sort_.sort(minima_.merges, key);
+                loop_.resize(minima_.merges.size());
+                opening_.clear();
+                minima_.join(edge_order, minima_pairs, [&](std::size_t position, Index record, bool joined) {
+                    loop_[position] = joined ? LoopReduction::kNone : static_cast<Index>(opening_.size());
+                    if (!joined) opening_.push_back(minima_.merges[record].at);
+                });
+            },
+            [&] {
+                if (!up) return;
+                maxima_.begin(grid, key, critical_.maxima, !frame_is_lowest);
+                squares_.clear();
+                for (const Index voxel : critical_.saddles) add_squares(voxel, link, offset);
+                square_order = square_sort_.sort(maxima_.merges, key);
+                closes_.resize(squares_.size());
+                maxima_.join(square_order, maxima_pairs, [&](std::size_t, Index record, bool joined) { closes_[record] = joined ? 0 : 1; });
+            });
+        if (!loops) return;
+        // The labels have done their work; their memory now tells where the merges of a voxel begin.
+        Index* first_merge = minima_.labels();
+        for (std::size_t position = minima_.merges.size(); position-- > 0;)
+            first_merge[minima_.merges[static_cast<Index>(edge_order[position])].at] = static_cast<Index>(position);
+        LoopReduction(key, link, offset, first_merge, loop_).run(squares_, closes_, square_order, opening_, threads, loop_pairs);
+    }
+
+    void add_edges(Index voxel, const Link* link, const std::array<std::int32_t, 26>& offset) {
+        const Link own = link[voxel];
+        if (kLinkTable.components(own) < 2) return;
+        unsigned roots = 0;
+        for (unsigned left = own & kVertices3; left != 0; left &= left - 1) {
+            const auto vertex = static_cast<unsigned>(std::countr_zero(left));
+            if (kLinkTable.parent(own, vertex) == LinkTable::kRoot) roots |= 1U << vertex;
+        }
+        add_merges(minima_.merges, voxel, roots, [&](unsigned vertex) { return minima_.extremum(voxel + static_cast<Index>(offset[vertex]), link, offset); });
+    }
+
+    void add_squares(Index voxel, const Link* link, const std::array<std::int32_t, 26>& offset) {
+        const Link own = link[voxel];
+        if (static_cast<int>(kLinkTable.components(own)) == euler_characteristic(own)) return;
+        std::array<CriticalSquare, 7> square;
+        const unsigned count = critical_squares(own, square);
+        for (unsigned i = 0; i < count; ++i) {
+            std::array<Index, 2> node;
+            for (std::size_t side = 0; side < 2; ++side)
+                node[side] = maxima_.extremum(voxel + static_cast<Index>(offset[upper_neighbour(own, square[i].region[side])]), link, offset);
+            maxima_.merges.push_back({voxel, node[0], node[1]});
+            squares_.push_back({voxel, square[i].edge});
+        }
+    }
+
+    Buffer<Key> keys_;
+    Buffer<Link> links_;
+    std::vector<detail::CriticalPixels> slabs_;
+    detail::CriticalPixels critical_;
+    MergeTree<Looking::down> minima_;
+    MergeTree<Looking::up> maxima_;
+    Buffer<std::uint64_t> sort_first_;
+    Buffer<std::uint64_t> sort_second_;
+    const std::uint64_t* saddle_order_ = nullptr;
+    SortedMerges edge_sort_;
+    SortedMerges square_sort_;
+    std::vector<Index> loop_;
+    std::vector<Index> opening_;
+    std::vector<LoopReduction::Square> squares_;
+    std::vector<std::uint8_t> closes_;
+};
+
+namespace detail {
+
+// Longest first, equal lengths by birth, then death index; kNoPixel counts as the index before the first.
+template <class Value>
+void sort_bars(const Value* values, bool outside_is_one, std::vector<Bar>& bars) {
+    const auto birth_value = [&](const Bar& bar) { return bar.birth == kNoPixel ? Value(outside_is_one ? 1 : 0) : values[bar.birth]; };
+    const auto length = [&](const Bar& bar) { return static_cast<Value>(birth_value(bar) - (bar.death == kNoPixel ? Value{0} : values[bar.death])); };
+    const auto by_index = [](const Bar& a, const Bar& b) {
+        return a.birth != b.birth ? a.birth + 1 < b.birth + 1 : a.death + 1 < b.death + 1;
+    };
+    if constexpr (std::is_same_v<Value, float>) {
+        std::vector<std::uint64_t> records(bars.size());
+        std::vector<std::uint64_t> spare(bars.size());
+        for (std::size_t i = 0; i < bars.size(); ++i)
+            records[i] = static_cast<std::uint64_t>(static_cast<std::uint32_t>(kOneKey - order_of(length(bars[i])))) << 32 | i;
+        const std::uint64_t* sorted = sort_by_key(records.data(), spare.data(), bars.size());
+        std::vector<Bar> result(bars.size());
+        for (std::size_t i = 0; i < bars.size(); ++i) result[i] = bars[static_cast<Index>(sorted[i])];
+        for (std::size_t begin = 0; begin < bars.size();) {
+            std::size_t end = begin + 1;
+            while (end < bars.size() && sorted[end] >> 32 == sorted[begin] >> 32) ++end;
+            if (end - begin > 1) std::sort(result.begin() + static_cast<std::ptrdiff_t>(begin), result.begin() + static_cast<std::ptrdiff_t>(end), by_index);
+            begin = end;
+        }
+        bars = std::move(result);
+    } else {
+        std::sort(bars.begin(), bars.end(), [&](const Bar& a, const Bar& b) {
+            const Value x = length(a);
+            const Value y = length(b);
+            return x != y ? x > y : by_index(a, b);
+        });
+    }
+}
+
+}  // namespace detail
+
+// The bars of a batch of images of equal shape, one entry per image. `shape` is (z, y, x), (y, x) or (x).
+template <class Value>
+class BatchPersistence {
+public:
+    BatchPersistence(std::vector<std::size_t> shape, Options options) : shape_(std::move(shape)), options_(options) {
+        if (shape_.empty() || shape_.size() > 3)
+            throw std::invalid_argument("images must have 1, 2 or 3 spatial axes, got " + std::to_string(shape_.size()));
+        std::size_t padded = 1;
+        for (const std::size_t side : shape_) {
+            if (side == 0) throw std::invalid_argument("every side of an image must be at least 1, got 0");
+            if (side >= kMostCells || padded > kMostCells / (side + 2))
+                throw std::invalid_argument("an image must have at most 2^29 pixels including one layer of padding");
+            padded *= side + 2;
+            pixels_ *= side;
+        }
+    }
+
+    std::size_t pixels() const { return pixels_; }
+    std::size_t dimension() const { return shape_.size(); }
+
+    std::vector<Bars> run(const Value* values, std::size_t images, std::size_t threads) const {
+        std::vector<Bars> bars(images);
+        threads = std::max<std::size_t>(1, std::min(threads, pixels_ * images / kPixelsPerThread));
+        if (shape_.size() == 1) {
+            parallel_for(threads, images, [&](std::size_t image, std::size_t) { run_path(values + image * pixels_, bars[image]); });
+        } else if (shape_.size() == 2) {
+            run_images<2>(values, bars, threads);
+        } else {
+            run_images<3>(values, bars, threads);
+        }
+        return bars;
+    }
+
+private:
+    static constexpr std::size_t kPixelsPerThread = 1 << 14;  // a thread must repay the tens of microseconds it costs to start
+
+    bool vertex() const { return options_.construction == Construction::V; }
+    bool foreground() const { return options_.boundary == Boundary::foreground; }
+
+    void run_path(const Value* values, Bars& bars) const {
+        check_values(values, pixels_);
+        if ((options_.dimensions & 1) == 0) return;
+        bars[0] = path_bars<Bar>(values, pixels_, foreground());
+        detail::sort_bars(values, foreground(), bars[0]);
+    }
+
+    template <int kDimension>
+    void run_images(const Value* values, std::vector<Bars>& bars, std::size_t threads) const {
+        const std::array<Index, 3> side = {static_cast<Index>(shape_[kDimension - 1]), static_cast<Index>(shape_[kDimension - 2]),
+                                           static_cast<Index>(kDimension == 3 ? shape_[0] : 1)};
+        const Grid grid(kDimension, side);
+        const std::size_t workers = std::min(threads, bars.size());
+        const std::size_t threads_inside = threads / std::max<std::size_t>(1, workers);
+        std::vector<ImagePersistence<kDimension>> workspace(workers);
+        parallel_for(workers, bars.size(), [&](std::size_t image, std::size_t worker) {
+            run_image(grid, values + image * pixels_, workspace[worker], threads_inside, bars[image]);
+        });
+    }
+
+    template <int kDimension>
+    void run_image(const Grid& grid, const Value* values, ImagePersistence<kDimension>& image, std::size_t threads, Bars& bars) const {
+        constexpr unsigned kTop = kDimension - 1;
+        const auto wants = [this](unsigned dimension) { return options_.dimensions >> dimension & 1; };
+        const unsigned minima = vertex() ? 0 : kTop;
+        const unsigned maxima = kTop - minima;
+        const unsigned wanted = wants(minima) | (kDimension == 3 ? wants(1) << 1 : 0) | wants(maxima) << 2;
+        image.run(grid, values, vertex(), foreground() == vertex() ? kLowestKey : kHighestKey, wanted, threads);
+        const auto last = static_cast<Index>(pixels_ - 1);
+        const auto convert = [&](const std::vector<Pair>& pairs, std::vector<Bar>& out) {
+            out.reserve(out.size() + pairs.size());
+            for (const Pair pair : pairs) {
+                const Index earlier = grid.flat(pair.earlier);
+                const Index later = grid.flat(pair.later);
+                out.push_back(vertex() ? Bar{earlier, later} : Bar{last - later, last - earlier});
+            }
+        };
+        if (wants(0)) bars[0].push_back({essential_birth(grid, image, last), kNoPixel});
+        if (wants(minima)) convert(image.minima_pairs, bars[minima]);
+        if (wants(maxima)) convert(image.maxima_pairs, bars[maxima]);
+        if (kDimension == 3 && wants(1)) convert(image.loop_pairs, bars[1]);
+        parallel_for(threads, kDimension, [&](std::size_t dimension, std::size_t) { detail::sort_bars(values, foreground(), bars[dimension]); });
+    }
+
+    template <int kDimension>
+    Index essential_birth(const Grid& grid, ImagePersistence<kDimension>& image, Index last) const {
+        if (foreground()) return kNoPixel;
+        return vertex() ? grid.flat(image.lowest_pixel(image.keys())) : last - grid.flat(image.highest_pixel(image.keys()));
+    }
+
+    std::vector<std::size_t> shape_;
+    Options options_;
+    std::size_t pixels_ = 1;
+};
+
+}  // namespace topoprior
