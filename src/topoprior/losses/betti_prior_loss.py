@@ -1,7 +1,7 @@
 """The Betti prior loss as a module, with the options and the argument order of MONAI's losses."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from topoprior.topology.filtration import Boundary, Construction
 
 
 class BettiPriorLoss(_Loss):
-    """`topoprior.betti_prior_loss` with its options stored; takes and ignores a target, so it drops in beside other losses.
+    """`topoprior.betti_prior_loss` with its options stored; ignores its target, so it drops in beside other losses.
 
     Args:
         prior: One `BettiPrior` for all; or one per image of the batch; or a sequence of one per channel for each image
@@ -27,7 +27,8 @@ class BettiPriorLoss(_Loss):
         sigmoid: The input is logits, to be passed through a sigmoid.
         softmax: The input is logits, to be passed through a softmax over the channels.
         other_act: Another activation, applied to the input; its result must lie in [0, 1].
-        include_background: If False, channel 0 is left out after the activation; the prior then speaks of the other channels.
+        include_background: If False, channel 0 is left out after the activation; the prior then speaks of the other
+            channels.
         threads: Threads of the core; by default ``torch.get_num_threads()``.
 
     Raises:
@@ -37,9 +38,9 @@ class BettiPriorLoss(_Loss):
     Examples:
         >>> from topoprior import BettiPrior
         >>> loss = BettiPriorLoss(BettiPrior(1), sigmoid=True)
-        >>> logits = torch.tensor([[[2.0, -2.0, 2.0]]], requires_grad=True)
+        >>> logits = torch.tensor([[[2.0, -2.0, 1.0]]], requires_grad=True)
         >>> loss(logits).backward()
-        >>> logits.grad.sign()  # descent widens one component, and joins the two by raising the gap and lowering the second
+        >>> logits.grad.sign()  # descent raises the component to keep and the gap, and lowers the other component
         tensor([[[-1., -1.,  1.]]])
     """
 
@@ -83,7 +84,8 @@ class BettiPriorLoss(_Loss):
         """The loss of ``input``, shape ``(batch, channel, *spatial)``; ``target`` is not used, a prior needs none.
 
         Raises:
-            ValueError: If softmax or ``include_background=False`` meets a single channel, or as `topoprior.betti_prior_loss` does.
+            ValueError: If softmax or ``include_background=False`` meets a single channel, or as
+                `topoprior.betti_prior_loss` does.
         """
         return betti_prior_loss(
             self._probabilities(input),
@@ -93,7 +95,7 @@ class BettiPriorLoss(_Loss):
             power=self.power,
             essential=self.essential,
             max_bars=self.max_bars,
-            reduction=self.reduction,
+            reduction=cast("Reduction", self.reduction),
             threads=self.threads,
         )
 
@@ -103,7 +105,8 @@ class BettiPriorLoss(_Loss):
         if (self.softmax or not self.include_background) and (input.ndim < 2 or input.shape[1] < 2):
             option = "softmax=True" if self.softmax else "include_background=False"
             raise ValueError(
-                f"{option} needs at least 2 channels, got shape {tuple(input.shape)}: use sigmoid=True, or keep the channel"
+                f"{option} needs at least 2 channels, got shape {tuple(input.shape)}: "
+                "one channel goes with sigmoid=True and include_background=True"
             )
         if self.sigmoid:
             input = torch.sigmoid(input)  # noqa: A001

@@ -25,27 +25,29 @@ def betti_prior_loss(
     reduction: Reduction = "mean",
     threads: int | None = None,
 ) -> Tensor:
-    """How far probability maps are from the wanted Betti numbers; 0 when every wanted bar is full and there is no other.
+    """How far probability maps are from the wanted Betti numbers: 0 if all wanted bars are full and there are no others.
 
     For one image and dimension k, bars sorted from the longest, lengths ``l``, wanted range ``low..high``::
 
         L_k =  sum over bars 1..low      of  1 - l ** power      (a wanted bar that does not exist costs exactly 1)
              + sum over bars above high  of  l ** power
 
-    Bars between are free; a dimension that the prior does not care about costs nothing and is not computed. Dimensions are added
-    with the weights of the prior (equation 4), then images are reduced. With ``power=2`` the slope at length 0 is 0, as in the paper: a
-    wanted feature that is entirely absent gets no push, and very short bars fade slowly; ``power=1`` pushes with constant force.
+    Bars between are free; a dimension that the prior does not care about costs nothing and is not computed.
+    Dimensions are added with the weights of the prior (equation 4), then images are reduced. With ``power=2`` the
+    slope at length 0 is 0, as in the paper: a wanted feature that is entirely absent gets no push, and very short
+    bars fade slowly; ``power=1`` pushes with constant force.
 
     Args:
         input: Probabilities in [0, 1], shape ``(batch, channel, *spatial)``, floating point, one to three spatial axes.
-        prior: One prior for all; or one per image, which then holds for all its channels; or a sequence of one per channel for each
-            image (``[[first channel, second channel]]`` serves all images).
+        prior: One prior for all; or one per image, which then holds for all its channels; or a sequence of one per
+            channel for each image (``[[first channel, second channel]]`` serves all images).
         construction: ``"T"``: pixels touch at corners too (8 / 26 neighbours). ``"V"``: through faces only (4 / 6).
-        boundary: What the outside counts as, ``"background"`` or ``"foreground"``: one more component, with the bar (1, 0).
+        boundary: What the outside counts as, ``"background"`` or ``"foreground"``: one more component, with the bar
+            (1, 0).
         power: 2 as in the paper, or 1.
-        essential: ``"finite"``: the component that never dies is closed at 0 and is a bar as any other, as in the paper. ``"drop"``: its bar
-            is left out and one component less is wanted, as the paper's published code does in effect; then ``0`` and ``1`` wanted
-            components ask for the same.
+        essential: ``"finite"``: the component that never dies is closed at 0 and is a bar as any other, as in the
+            paper. ``"drop"``: its bar is left out and one component less is wanted, as the paper's published code
+            does in effect; then ``0`` and ``1`` wanted components ask for the same.
         max_bars: If given, only that many longest bars of each image and dimension enter.
         reduction: ``"mean"`` or ``"sum"`` over batch and channels, or ``"none"`` for shape ``(batch, channel)``.
         threads: Threads of the core; by default ``torch.get_num_threads()``.
@@ -58,7 +60,8 @@ def betti_prior_loss(
         ValueError: If a shape or value is not as above, the priors do not fit the input, or an option is unknown.
 
     References:
-        Clough et al. (2022), IEEE TPAMI 44(12), equations 3 and 4. PMC9721526. The paper gives no reduction over images.
+        Clough et al. (2022), IEEE TPAMI 44(12), equations 3 and 4. PMC9721526. The paper gives no reduction over
+        images.
 
     Examples:
         Two components of length 0.9 and 0.7 - 0.2 where one is wanted, (1 - 0.81) + 0.25:
@@ -72,7 +75,7 @@ def betti_prior_loss(
     batch, channels, *spatial = images.shape
     _check_options(power, essential, max_bars, reduction)
     wanted = resolve_priors(prior, batch, channels, len(spatial))
-    diagrams = diagrams_of(images, construction, boundary, wanted.wanted_dimensions, check_threads(threads))
+    diagrams = diagrams_of(images, construction, boundary, wanted.dimensions, check_threads(threads))
     return _loss(diagrams, wanted, power, essential, max_bars, reduction)
 
 
@@ -94,7 +97,7 @@ def betti_prior_loss_from_diagrams(
         ValueError: If the priors do not fit the diagrams, or an option is unknown.
     """
     _check_options(power, essential, max_bars, reduction)
-    wanted = resolve_priors(prior, *diagrams.shape[:2], diagrams.spatial_axes)
+    wanted = resolve_priors(prior, diagrams.shape[0], diagrams.shape[1], diagrams.spatial_axes)
     return _loss(diagrams, wanted, power, essential, max_bars, reduction)
 
 
@@ -116,34 +119,41 @@ def _loss(
     max_bars: int | None,
     reduction: str,
 ) -> Tensor:
-    """Equation 3 as ``low - sum of wanted l**q + sum of unwanted l**q``: one signed factor per bar, missing bars need no term."""
+    """Equation 3 as ``low - (sum over wanted bars) + (sum over unwanted bars)``: missing bars need no term."""
+    if max_bars is not None and max_bars < wanted.most_bars:
+        raise ValueError(
+            f"max_bars must be at least the number of bars that the prior wants, {wanted.most_bars}, got {max_bars}"
+        )
     births = diagrams.births
-    dtype = torch.float32 if births.dtype in (torch.float16, torch.bfloat16) else births.dtype
-    low, high, weight = (table.to(births.device).flatten() for table in wanted[:3])
-    weight = weight.to(dtype)
-    group = (diagrams.image * diagrams.spatial_axes + diagrams.dimension).clamp(min=0)
-    enters = diagrams.dimension >= 0
-    missing = low
+    dtype = torch.promote_types(births.dtype, torch.float32)
+    factors = _factors(diagrams, wanted, essential, max_bars).to(dtype)
+    costs = factors * (births.to(dtype) - diagrams.deaths.to(dtype)).pow(power)
+    per_image = _cost_without_bars(wanted, essential).to(births.device, dtype)
+    per_image = per_image.index_add(0, diagrams.image.clamp(min=0), costs)
+    if reduction == "none":
+        return per_image.view(diagrams.shape[:2]).to(births.dtype)
+    return (per_image.mean() if reduction == "mean" else per_image.sum()).to(births.dtype)
+
+
+def _cost_without_bars(wanted: ResolvedPriors, essential: str) -> Tensor:
+    """Cost of an image without any bar, its weighted number of wanted bars, shape ``(batch * channel,)``."""
+    bars = wanted.lower
     if essential == "drop":
-        is_components = torch.arange(len(low), device=low.device) % diagrams.spatial_axes == 0
-        missing = (low - is_components.long()).clamp(min=0)
-        enters = enters & ((diagrams.dimension > 0) | (diagrams.rank > 0))
-    if max_bars is not None:
-        if int(wanted.lower.max()) > max_bars:
-            raise ValueError(f"max_bars must be at least the number of wanted bars, {int(low.max())}, got {max_bars}")
-        rank = diagrams.rank - (diagrams.dimension == 0).long() if essential == "drop" else diagrams.rank
-        enters = enters & (rank < max_bars)
-    sign = (diagrams.rank >= high[group]).to(dtype) - (diagrams.rank < low[group]).to(dtype)
-    length = diagrams.births.to(dtype) - diagrams.deaths.to(dtype)
-    cost = length.pow(power) * (sign * weight[group] * enters)
-    fixed = (missing * weight).view(diagrams.number_of_images, diagrams.spatial_axes).sum(1)
-    per_image = fixed.index_add(0, diagrams.image.clamp(min=0), cost)
-    return (
-        _reduced(per_image, reduction).to(births.dtype)
-        if reduction != "none"
-        else per_image.to(births.dtype).view(diagrams.shape[:2])
+        components = torch.tensor([1] + [0] * (bars.shape[-1] - 1))
+        bars = (bars - components).clamp(min=0)
+    return (bars * wanted.weight).sum(-1).flatten()
+
+
+def _factors(diagrams: PersistenceDiagrams, wanted: ResolvedPriors, essential: str, max_bars: int | None) -> Tensor:
+    """Sign times weight of each bar: -1 below the wanted number, 0 inside the range, +1 above, 0 for bars left out."""
+    dimension, rank = diagrams.dimension, diagrams.rank
+    group = (diagrams.image * diagrams.spatial_axes + dimension).clamp(min=0)
+    low, high, weight = (
+        table.flatten().to(rank.device)[group] for table in (wanted.lower, wanted.upper, wanted.weight)
     )
-
-
-def _reduced(per_image: Tensor, reduction: str) -> Tensor:
-    return per_image.mean() if reduction == "mean" else per_image.sum()
+    enters = dimension >= 0  # not so for the rows that vmap fills up
+    dropped = (dimension == 0).long() if essential == "drop" else 0  # bars at the head of the group that are left out
+    enters = enters & (rank >= dropped)
+    if max_bars is not None:
+        enters = enters & (rank < max_bars + dropped)
+    return ((rank >= high).to(weight.dtype) - (rank < low).to(weight.dtype)) * weight * enters

@@ -3,6 +3,7 @@
 import math
 import operator
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, SupportsIndex, TypeAlias
 
 import torch
@@ -12,14 +13,15 @@ Range: TypeAlias = tuple[int, int | None]
 UNBOUNDED = torch.iinfo(torch.int64).max
 
 
+@dataclass(frozen=True, init=False, repr=False)
 class BettiPrior:
     """Betti numbers that a segmentation is known to have.
 
     One entry per homology dimension: components, loops (tunnels in 3-D), cavities. Immutable and hashable.
 
     Args:
-        *numbers: For each dimension a number, a range ``(low, high)`` with both ends included and ``high=None`` for "no upper limit", or
-            ``None`` for "don't care".
+        *numbers: For each dimension a number, a range ``(low, high)`` with both ends included and ``high=None`` for
+            "no upper limit", or ``None`` for "don't care".
         weights: One factor per dimension for the terms of equation 4, finite and not negative; by default 1 each.
 
     Raises:
@@ -27,7 +29,8 @@ class BettiPrior:
         ValueError: If there are not 1 to 3 entries, a number is negative, a range is empty, or the weights do not fit.
 
     References:
-        Clough et al. (2022), IEEE TPAMI 44(12), equations 3 and 4; ranges and weights are the generalisations named below them. PMC9721526.
+        Clough et al. (2022), IEEE TPAMI 44(12), equations 3 and 4; ranges and weights are the generalisations named
+        below them. PMC9721526.
 
     Examples:
         >>> BettiPrior(1, 1)  # one component with one loop, 2-D
@@ -38,8 +41,6 @@ class BettiPrior:
         >>> prior.is_satisfied_by(torch.tensor([[1, 2, 7], [2, 0, 0]]))
         tensor([ True, False])
     """
-
-    __slots__ = ("lower", "upper", "weights")
 
     lower: tuple[int, ...]
     upper: tuple[int | None, ...]
@@ -99,7 +100,8 @@ class BettiPrior:
         betti_numbers = torch.as_tensor(betti_numbers)
         if betti_numbers.ndim == 0 or betti_numbers.shape[-1] != self.dimensions:
             raise ValueError(
-                f"betti_numbers must have shape (..., {self.dimensions}) for the prior {self}, got {tuple(betti_numbers.shape)}"
+                f"betti_numbers must have shape (..., {self.dimensions}) for the prior {self}, "
+                f"got {tuple(betti_numbers.shape)}"
             )
         lower = betti_numbers.new_tensor(self.lower)
         unlimited = torch.tensor([high is None for high in self.upper], device=betti_numbers.device)
@@ -117,28 +119,6 @@ class BettiPrior:
         if set(self.weights) != {1.0}:
             entries.append(f"weights={self.weights}")
         return f"BettiPrior({', '.join(entries)})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, BettiPrior) and self._key() == other._key()
-
-    def __hash__(self) -> int:
-        return hash(self._key())
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a BettiPrior cannot be changed: make a new one instead of setting {name!r}")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"a BettiPrior cannot be changed: {name!r} cannot be deleted")
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuild, (tuple(zip(self.lower, self.upper, strict=True)), self.weights))
-
-    def _key(self) -> tuple[object, ...]:
-        return (self.lower, self.upper, self.weights)
-
-
-def _rebuild(ranges: tuple[Range, ...], weights: tuple[float, ...]) -> BettiPrior:
-    return BettiPrior(*ranges, weights=weights)
 
 
 def _as_range(number: object) -> Range:
@@ -188,15 +168,16 @@ class ResolvedPriors(NamedTuple):
     lower: Tensor
     upper: Tensor
     weight: Tensor
-    wanted_dimensions: int  # bit mask of the dimensions that some prior cares about
+    dimensions: int  # bit mask of those that some prior cares about
+    most_bars: int  # largest number of bars wanted anywhere
 
 
 def resolve_priors(prior: PriorLike, batch: int, channels: int, dimensions: int) -> ResolvedPriors:
     """The prior of every channel of every image.
 
     Args:
-        prior: One prior for every image and channel; or one per image of the batch, for all its channels; or per image one per
-            channel, where an outer length of 1 serves every image.
+        prior: One prior for every image and channel; or one per image of the batch, for all its channels; or per
+            image one per channel, where an outer length of 1 serves every image.
         batch: Number of images.
         channels: Number of channels.
         dimensions: Number of spatial axes, d.
@@ -211,7 +192,8 @@ def resolve_priors(prior: PriorLike, batch: int, channels: int, dimensions: int)
         if entry.dimensions != dimensions:
             example = ", ".join(f"b{k}" for k in range(dimensions))
             raise ValueError(
-                f"prior has {entry.dimensions} Betti numbers but images have {dimensions} spatial axes: give BettiPrior({example})"
+                f"prior has {entry.dimensions} Betti numbers but images have {dimensions} spatial axes: "
+                f"give BettiPrior({example})"
             )
     wanted = sum(1 << k for k in range(dimensions) if any(entry.cares[k] for entry in distinct))
     if not wanted:
@@ -223,7 +205,8 @@ def resolve_priors(prior: PriorLike, batch: int, channels: int, dimensions: int)
     )
     weight = torch.tensor([[entry.weights for entry in row] for row in table], dtype=torch.float64)
     shape = (batch, channels, dimensions)
-    return ResolvedPriors(lower.expand(shape), upper.expand(shape), weight.expand(shape), wanted)
+    most_bars = max(low for entry in distinct for low in entry.lower)
+    return ResolvedPriors(lower.expand(shape), upper.expand(shape), weight.expand(shape), wanted, most_bars)
 
 
 def _as_table(prior: PriorLike, batch: int, channels: int) -> list[list[BettiPrior]]:
@@ -243,9 +226,10 @@ def _as_table(prior: PriorLike, batch: int, channels: int) -> list[list[BettiPri
             f"prior must be one BettiPrior, or one per image: got {len(table)} priors for a batch of {batch}"
             " (for one prior per channel give [[prior of channel 0, prior of channel 1, ...]])"
         )
-    if nested and {len(row) for row in table} != {channels}:
+    lengths = {len(row) for row in table}
+    if nested and lengths != {channels}:
         raise ValueError(
-            f"prior must have one BettiPrior per channel: got {sorted({len(row) for row in table})} for {channels} channels"
+            f"prior must have one BettiPrior per channel: got {', '.join(map(str, sorted(lengths)))} for {channels} channels"
             " (include_background=False leaves channel 0 out)"
         )
     return table

@@ -10,12 +10,13 @@ from topoprior.topology.filtration import Boundary, Construction, Images, as_pla
 def betti_numbers(mask: Images, *, construction: Construction = "T", boundary: Boundary = "background") -> Tensor:
     """Numbers of components, loops and cavities of binary masks.
 
-    The same core and the same conventions as `topoprior.persistence`: with ``construction="T"`` foreground pixels that touch at a corner are
-    connected, with ``"V"`` they are not; with ``boundary="foreground"`` the outside is one more component, to which all that
-    touches the frame belongs.
+    The same core and the same conventions as `topoprior.persistence`: with ``construction="T"`` foreground pixels
+    that touch at a corner are connected, with ``"V"`` they are not; with ``boundary="foreground"`` the outside is one
+    more component, to which all that touches the frame belongs.
 
     Args:
-        mask: Tensor or array of any type that holds only 0 and 1 (or booleans), shape ``(batch, channel, *spatial)``, 1 to 3 spatial axes.
+        mask: Tensor or array of any type that holds only 0 and 1 (or booleans), shape ``(batch, channel, *spatial)``,
+            1 to 3 spatial axes.
         construction: ``"T"`` (8 / 26 neighbours) or ``"V"`` (4 / 6).
         boundary: What the outside of the image counts as, ``"background"`` or ``"foreground"``.
 
@@ -37,8 +38,15 @@ def betti_numbers(mask: Images, *, construction: Construction = "T", boundary: B
     """
     check_options(construction, boundary)
     tensor = as_plain_tensor(mask, name="mask").detach()
-    if tensor.dtype != torch.bool and not bool((odd := (tensor != 0) & (tensor != 1)).any().logical_not()):
-        value = tensor[odd][0].item()
-        raise ValueError(f"mask must hold only 0 and 1, got {value}: give a mask such as probability >= 0.5")
+    if tensor.dtype != torch.bool:
+        _check_binary(tensor)
     binary = tensor.to(torch.uint8)
     return diagrams_of(binary, construction, boundary, dimension_mask(None, tensor.ndim - 2), 0).betti_numbers()
+
+
+def _check_binary(mask: Tensor) -> None:
+    other = mask[(mask != 0) & (mask != 1)]
+    if other.numel():
+        raise ValueError(
+            f"mask must hold only 0 and 1, got {other[0].item()}: give a mask such as probability >= 0.5 or labels == 1"
+        )

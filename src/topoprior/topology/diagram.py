@@ -1,7 +1,7 @@
 """Persistence diagrams of a batch of images: the bars, as tensors that know which pixels set them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -26,7 +26,8 @@ class PersistenceDiagrams:
     dimension -1 fill up the shorter cases: their births and deaths are 0, and they are counted nowhere.
 
     Attributes:
-        births: Shape ``(bars,)``, values of the images at ``birth_index``, differentiable, dtype and device of the images.
+        births: Shape ``(bars,)``, values of the images at ``birth_index``, differentiable, dtype and device of the
+            images.
         deaths: The same for ``death_index``; 0 for the essential component.
         dimension: Homology dimension, 0 to d - 1: components, loops, cavities. int64, as all that follow.
         image: Flat index ``batch_index * channels + channel_index``.
@@ -82,8 +83,16 @@ class PersistenceDiagrams:
                 if wanted not in range(end):
                     raise ValueError(f"{name} must be in 0..{end - 1}, got {wanted}")
                 chosen = chosen & (column == wanted)
-        columns = {field.name: getattr(self, field.name) for field in fields(self)}
-        return replace(self, **{name: column[chosen] for name, column in columns.items() if isinstance(column, Tensor)})
+        return replace(
+            self,
+            births=self.births[chosen],
+            deaths=self.deaths[chosen],
+            dimension=self.dimension[chosen],
+            image=self.image[chosen],
+            rank=self.rank[chosen],
+            birth_index=self.birth_index[chosen],
+            death_index=self.death_index[chosen],
+        )
 
     def betti_numbers(self, p: float = 0.5) -> Tensor:
         """Number of bars with ``birth >= p > death``: the Betti numbers of the pixels with value ``>= p``.
@@ -115,14 +124,16 @@ def persistence(
 ) -> PersistenceDiagrams:
     """Persistence diagrams of the super-level sets of probability maps.
 
-    Pixels enter from high to low value, so ``birth >= death``; the component that never dies is closed at 0. Births and deaths are entries
-    of ``images``: they keep its dtype and device, and gradients of any order reach the pixels that set them. The conventions in full are in
-    `topoprior.topology.filtration`.
+    Pixels enter from high to low value, so ``birth >= death``; the component that never dies is closed at 0. Births
+    and deaths are entries of ``images``: they keep its dtype and device, and gradients of any order reach the pixels
+    that set them. The conventions in full are in `topoprior.topology.filtration`.
 
     Args:
-        images: Tensor or array, shape ``(batch, channel, *spatial)`` with one to three spatial axes, floating point values in [0, 1].
+        images: Tensor or array, shape ``(batch, channel, *spatial)`` with one to three spatial axes, floating point
+            values in [0, 1].
         construction: ``"T"``: pixels touch at corners too (8 / 26 neighbours). ``"V"``: through faces only (4 / 6).
-        boundary: What the outside of the image counts as: ``"background"``, or ``"foreground"``, one cell present at every value.
+        boundary: What the outside of the image counts as: ``"background"``, or ``"foreground"``, one cell present at
+            every value.
         dimensions: Homology dimensions wanted, for example ``(0,)``; by default all, 0 to d - 1.
         threads: Threads of the core; by default ``torch.get_num_threads()``. The result does not depend on it.
 
@@ -131,7 +142,8 @@ def persistence(
 
     Raises:
         TypeError: If ``images`` is neither tensor nor array, or is not floating point.
-        ValueError: If the shape is wrong or empty, a value is not finite or lies outside [0, 1], or an option is unknown.
+        ValueError: If the shape is wrong or empty, a value is not finite or lies outside [0, 1], or an option is
+            unknown.
 
     References:
         Clough et al. (2022), IEEE TPAMI 44(12), equations 1 and 2. PMC9721526.
@@ -177,7 +189,7 @@ def diagrams_of(
 
 
 def _read(stack: Tensor, pairs: Pairs) -> tuple[Tensor, Tensor]:
-    """Births and deaths: the values at the indices; without a pixel, 1 for the birth of the outside and 0 for everything else."""
+    """Values at the indices; where there is no pixel, 1 for the birth of the outside and 0 for all else."""
     values = stack.reshape(-1)
     start = (pairs.image * (stack.numel() // stack.shape[0])).clamp(min=0)
     index = torch.cat((pairs.birth_index, pairs.death_index))

@@ -1,8 +1,9 @@
-"""The conventions of the project, in one place. Everything else restates them in a sentence and points here.
+r"""The conventions of the project, in one place. Everything else restates them in a sentence and points here.
 
-**Filtration.** Super-level sets: at ``p`` the foreground is the set of pixels with value ``>= p``, and ``p`` falls from 1 to 0
-(equations 1 and 2 of the paper). So ``birth >= death``, and a feature is present at ``p`` when ``birth >= p > death``. Loss, metric,
-plot and command line all use this one rule. Values are probabilities in [0, 1]; a logit is refused, never squashed silently.
+**Filtration.** Super-level sets: at ``p`` the foreground is the set of pixels with value ``>= p``, and ``p`` falls
+from 1 to 0 (equations 1 and 2 of the paper). So ``birth >= death``, and a feature is present at ``p`` when ``birth >=
+p > death``. Loss, metric, plot and command line all use this one rule. Values are probabilities in [0, 1]; a logit is
+refused, never squashed silently.
 
 **Construction**, which pixels touch:
 
@@ -15,23 +16,26 @@ plot and command line all use this one rule. Values are probabilities in [0, 1];
 
 ``"T"`` is equation 1 of the paper and the default.
 
-**Boundary**, what lies outside the image. ``"background"`` (default): nothing, so a hole that touches the frame is no hole.
-``"foreground"``: one foreground cell, present at every ``p``; everything that touches the frame is connected to it, and a structure
-cut by the frame closes its loops through it. Precisely: the image, with its rim collapsed to that cell, is a sphere of its own
-dimension d, and bars are those of the super-level sets of this sphere; the class of dimension d, the whole sphere, is not reported.
+**Boundary**, what lies outside the image. ``"background"`` (default): nothing, so a hole that touches the frame is no
+hole. ``"foreground"``: one foreground cell, present at every ``p``; everything that touches the frame is connected to
+it, and a structure cut by the frame closes its loops through it. Precisely: the image, with its rim collapsed to that
+cell, is a sphere of its own dimension d, and bars are those of the super-level sets of this sphere; the class of
+dimension d, the whole sphere, is not reported.
 
-**Essential component.** One component never dies. With ``boundary="background"`` it is born at the largest value and is closed at 0: its
-bar is ``(max, 0)``, its death index is -1, and the gradient of its birth reaches the arg-max pixel. With ``boundary="foreground"`` it is the
-outside itself: its bar is ``(1, 0)``, both indices are -1, and no gradient comes from it; the image alone is counted by what is left.
+**Essential component.** One component never dies. With ``boundary="background"`` it is born at the largest value and
+is closed at 0: its bar is ``(max, 0)``, its death index is -1, and the gradient of its birth reaches the arg-max
+pixel. With ``boundary="foreground"`` it is the outside itself: its bar is ``(1, 0)``, both indices are -1, and no
+gradient comes from it; the image alone is counted by what is left.
 
-**Ties.** Pixels enter from high to low value, equal values in row-major order. This fixes every pair. Bars of zero length are
-left out, except the essential one.
+**Ties.** Pixels enter from high to low value, equal values in row-major order. This fixes every pair. Bars of zero
+length are left out, except the essential one.
 
-**Order.** Bars are sorted by image, dimension, and from the longest to the shortest; equal lengths by birth index, then by death index.
-The place of a bar in its (image, dimension) group is its ``rank``; the essential bar has rank 0.
+**Order.** Bars are sorted by image, dimension, and from the longest to the shortest; equal lengths by birth index,
+then by death index. The place of a bar in its (image, dimension) group is its ``rank``; the essential bar has rank 0.
 
-**Shapes.** ``(batch, channel, *spatial)`` with one to three spatial axes; ``image`` means ``batch_index * channels + channel_index``. Indices are flat,
-in C order, inside their own image. Dimension k is index k: components, loops (tunnels in 3-D), cavities.
+**Shapes.** ``(batch, channel, *spatial)`` with one to three spatial axes; ``image`` means ``batch_index * channels +
+channel_index``. Indices are flat, in C order, inside their own image. Dimension k is index k: components, loops
+(tunnels in 3-D), cavities.
 """
 
 from collections.abc import Iterable
@@ -46,6 +50,7 @@ Boundary: TypeAlias = Literal["background", "foreground"]
 Images: TypeAlias = "Tensor | np.ndarray[Any, Any]"
 
 MAX_SPATIAL_AXES = 3
+FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 LOGITS_HINT = (
     "if these are logits, apply torch.sigmoid (or torch.softmax over the channels) first, "
     "or pass sigmoid=True or softmax=True to the loss"
@@ -66,12 +71,14 @@ def as_images(images: Images, *, name: str = "images") -> Tensor:
 
     Raises:
         TypeError: If it is neither tensor nor array, or the values are not floating point.
-        ValueError: If the shape is not ``(batch, channel, *spatial)`` with one to three spatial axes, or if there is no pixel.
+        ValueError: If the shape is not ``(batch, channel, *spatial)`` with one to three spatial axes, or if there is
+            no pixel.
     """
     tensor = as_plain_tensor(images, name=name)
-    if not tensor.is_floating_point():
+    if tensor.dtype not in FLOATING:
         raise TypeError(
-            f"{name} must be floating point probabilities in [0, 1], got {tensor.dtype}: convert with .float()"
+            f"{name} must be floating point probabilities in [0, 1], got {tensor.dtype}: "
+            "convert a mask with .float(), and scale other images to [0, 1]"
         )
     return tensor
 
@@ -87,6 +94,8 @@ def as_plain_tensor(images: Images, *, name: str) -> Tensor:
             raise TypeError(f"{name} must hold real numbers that torch knows, got an array of {images.dtype}") from None
     if not isinstance(images, Tensor):
         raise TypeError(f"{name} must be a torch tensor or a numpy array, got {type(images).__name__}")
+    if images.layout != torch.strided:
+        raise TypeError(f"{name} must be a dense tensor, got layout {images.layout}: convert with .to_dense()")
     if type(images) not in (Tensor, torch.nn.Parameter):
         images = images.as_subclass(Tensor)
     shape = tuple(images.shape)
@@ -113,6 +122,8 @@ def dimension_mask(dimensions: Iterable[int] | None, spatial_axes: int) -> int:
     """Wanted homology dimensions as a bit mask; ``None`` means all of them."""
     if dimensions is None:
         return (1 << spatial_axes) - 1
+    if not isinstance(dimensions, Iterable):
+        raise TypeError(f"dimensions must be a sequence such as (0, 1), got {dimensions!r}")
     wanted = tuple(dimensions)
     if not wanted or any(k not in range(spatial_axes) for k in wanted):
         raise ValueError(f"dimensions must be some of {tuple(range(spatial_axes))} for this image, got {wanted}")
@@ -123,6 +134,6 @@ def check_threads(threads: int | None) -> int:
     """Number of threads for the core; 0 stands for "as many as torch uses"."""
     if threads is None:
         return 0
-    if threads < 1:
-        raise ValueError(f"threads must be at least 1, got {threads}")
+    if not isinstance(threads, int) or threads < 1:
+        raise ValueError(f"threads must be a whole number of at least 1, got {threads!r}")
     return threads

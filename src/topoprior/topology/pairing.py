@@ -1,11 +1,12 @@
 """Images in, birth and death pixels out: the only door to the compiled core.
 
-The door is a registered torch operator, ``topoprior::persistence_pairs``, so that ``torch.compile`` keeps it in one graph and
-``torch.func.vmap`` calls the core once for the whole stack. It returns integers only and is called on detached values; whoever wants
-births and deaths reads the values at the indices, and gradients of any order come from that reading.
+The door is a registered torch operator, ``topoprior::persistence_pairs``, so that ``torch.compile`` keeps it in one
+graph and ``torch.func.vmap`` calls the core once for the whole stack. It returns integers only and is called on
+detached values; whoever wants births and deaths reads the values at the indices, and gradients of any order come from
+that reading.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from topoprior.topology.filtration import Boundary, Construction, check_values
 class Pairs(NamedTuple):
     """One row per bar, all int64, shape ``(bars,)``, on the device of the images.
 
-    Under ``vmap`` all cases have as many rows as the longest; rows without a bar have dimension -1 and all other entries -1.
+    Under ``vmap`` all cases have as many rows as the longest; a row without a bar is -1 throughout.
     """
 
     birth_index: Tensor
@@ -44,32 +45,44 @@ def persistence_pairs(
         ValueError: If a value is not finite or lies outside [0, 1].
     """
     operator = torch.ops.topoprior.persistence_pairs
-    return Pairs(*operator(values.detach(), construction, boundary, dimensions, threads))
+    columns = operator(values.detach().unsqueeze(0), construction, boundary, dimensions, threads)
+    return Pairs(*(column.squeeze(0) for column in columns))
 
 
-Five = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
+Columns: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
 @torch.library.custom_op("topoprior::persistence_pairs", mutates_args=())
-def _operator(values: Tensor, construction: str, boundary: str, dimensions: int, threads: int) -> Five:
-    array = _for_core(values)
+def _operator(values: Tensor, construction: str, boundary: str, dimensions: int, threads: int) -> Columns:
+    """Columns of shape ``(cases, bars)`` for values of shape ``(cases, images, *spatial)``, padded with -1."""
+    stack = values.flatten(0, 1)
     try:
         birth_index, death_index, offsets = _core.persistence_pairs(
-            array, construction, boundary, dimensions, threads or torch.get_num_threads()
+            _for_core(stack),
+            cast("Construction", construction),
+            cast("Boundary", boundary),
+            dimensions,
+            threads or torch.get_num_threads(),
         )
     except ValueError:
-        check_values(values)  # raises first, and says what to do about it, if the values are to blame
+        check_values(stack)  # if the values are to blame, this raises first and says what to do about it
         raise
-    counts = np.diff(offsets)
-    spatial_axes = values.ndim - 1
-    group = np.repeat(np.arange(len(counts)), counts)
-    rank = np.arange(len(group)) - np.repeat(offsets[:-1], counts)
-    columns = (birth_index, death_index, group % spatial_axes, group // spatial_axes, rank)
-    birth, death, dimension, image, place = (torch.from_numpy(column).to(values.device) for column in columns)
-    return birth, death, dimension, image, place
+    cases, images = values.shape[:2]
+    bars = np.diff(offsets)
+    columns = (
+        birth_index,
+        death_index,
+        np.repeat(np.tile(np.arange(stack.ndim - 1), len(stack)), bars),
+        np.repeat(np.tile(np.arange(images), cases).repeat(stack.ndim - 1), bars),
+        np.arange(len(birth_index)) - np.repeat(offsets[:-1], bars),
+    )
+    a, b, c, d, e = (
+        torch.from_numpy(column).to(values.device) for column in _in_rows(columns, bars.reshape(cases, -1).sum(1))
+    )
+    return a, b, c, d, e
 
 
-def _for_core(values: Tensor) -> np.ndarray:
+def _for_core(values: Tensor) -> "np.ndarray[Any, Any]":
     """C-contiguous array of a type the core takes; half precision becomes float32, which is exact."""
     values = values.detach().cpu()
     if values.dtype in (torch.float16, torch.bfloat16):
@@ -77,36 +90,27 @@ def _for_core(values: Tensor) -> np.ndarray:
     return values.contiguous().numpy()
 
 
+def _in_rows(columns: "tuple[np.ndarray[Any, Any], ...]", bars: "np.ndarray[Any, Any]") -> "list[np.ndarray[Any, Any]]":
+    """Each column cut into one row per case, shorter rows filled up with -1."""
+    if len(bars) == 1:
+        return [column[None] for column in columns]
+    there = np.arange(bars.max(initial=0)) < bars[:, None]
+    rows = [np.full(there.shape, -1) for _ in columns]
+    for row, column in zip(rows, columns, strict=True):
+        row[there] = column
+    return rows
+
+
 @_operator.register_fake
-def _fake(values: Tensor, construction: str, boundary: str, dimensions: int, threads: int) -> Five:
-    bars = torch.library.get_ctx().new_dynamic_size()
-    a, b, c, d, e = (values.new_empty((bars,), dtype=torch.int64) for _ in range(5))
+def _fake(values: Tensor, construction: str, boundary: str, dimensions: int, threads: int) -> Columns:  # noqa: ARG001
+    shape = (values.shape[0], torch.library.get_ctx().new_dynamic_size())
+    a, b, c, d, e = (values.new_empty(shape, dtype=torch.int64) for _ in range(5))
     return a, b, c, d, e
 
 
 @_operator.register_vmap
-def _vmap(
-    info: object,
-    in_dims: tuple[int | None, ...],
-    values: Tensor,
-    construction: str,
-    boundary: str,
-    dimensions: int,
-    threads: int,
-) -> tuple[Five, tuple[int, ...]]:
-    """One call for all cases, then rows padded to a common length."""
-    values = values.movedim(in_dims[0] or 0, 0)
-    cases, images = values.shape[:2]
-    pairs = Pairs(*_operator(values.flatten(0, 1), construction, boundary, dimensions, threads))
-    case = pairs.image // images
-    bars = torch.bincount(case, minlength=cases)
-    first = bars.cumsum(0) - bars
-    place = torch.arange(len(case), device=case.device) - first[case]
-    longest = int(bars.max())
-
-    def padded(column: Tensor) -> Tensor:
-        return column.new_full((cases, longest), -1).index_put((case, place), column)
-
-    columns = pairs._replace(image=pairs.image % images)
-    a, b, c, d, e = (padded(column) for column in columns)
+def _vmap(_: object, in_dims: tuple[int, ...], values: Tensor, *options: str | int) -> tuple[Columns, tuple[int, ...]]:
+    """The stack of calls as one call with more cases, so that nested ``vmap`` works as well."""
+    values = values.movedim(in_dims[0], 0)
+    a, b, c, d, e = (column.unflatten(0, values.shape[:2]) for column in _operator(values.flatten(0, 1), *options))
     return (a, b, c, d, e), (0, 0, 0, 0, 0)
