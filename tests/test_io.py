@@ -146,22 +146,50 @@ def test_logits_are_refused(tmp_path, values):
             reading()
 
 
+@pytest.mark.parametrize("activation", ["softmax", "tanh"])
+def test_activations_that_a_map_cannot_have(tmp_path, activation):
+    with pytest.raises(ValueError, match=f"activation of a map must be 'sigmoid' or None, got '{activation}'"):
+        image_of(tmp_path, PROBABILITY).probability(activation=activation)
+
+
+def test_logits_are_turned_into_probabilities_when_asked(tmp_path):
+    logits = np.array([-1000.0, -2.0, 0.0, 3.0, 1000.0])
+    probability = image_of(tmp_path, logits).probability(activation="sigmoid")
+    np.testing.assert_allclose(probability, [0, 1 / (1 + np.e**2), 0.5, 1 / (1 + np.e**-3), 1], atol=1e-15)
+    with pytest.raises(ValueError, match="logits must be floating point, got int64"):
+        image_of(tmp_path, np.arange(3)).probability(activation="sigmoid")
+
+
+@pytest.mark.parametrize("threshold", [0, -0.5, 1.5, float("nan")])
+def test_thresholds_out_of_range(tmp_path, threshold):
+    with pytest.raises(ValueError, match="threshold must be greater than 0 and at most 1, got"):
+        image_of(tmp_path, PROBABILITY).foreground(threshold=threshold)
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_a_stack_is_counted_along_the_given_axis(tmp_path, axis):
-    stack = image_of(tmp_path, PROBABILITY).stack(axis)
-    assert len(stack) == PROBABILITY.shape[axis]
-    for index, part in enumerate(stack):
+def test_a_stack_is_cut_and_joined_along_the_given_axis(tmp_path, axis):
+    image = image_of(tmp_path, PROBABILITY)
+    slices = image.cut(image.array, axis)
+    assert len(slices) == PROBABILITY.shape[axis]
+    for index, part in enumerate(slices):
         np.testing.assert_array_equal(part, PROBABILITY.take(index, axis))
+    np.testing.assert_array_equal(image.join(slices, axis), PROBABILITY)
 
 
-def test_a_stack_of_one_slice(tmp_path):
-    assert image_of(tmp_path, PROBABILITY[:, :, :1]).stack(2).shape == (1, 5, 7)
+def test_whole_images_and_stacks_of_one_slice(tmp_path):
+    image = image_of(tmp_path, PROBABILITY[:, :, :1])
+    assert image.array.shape == (5, 7)
+    for axis in (None, 2):
+        slices = image.cut(image.array, axis)
+        assert slices.shape == (1, 5, 7)
+        np.testing.assert_array_equal(image.join(slices, axis), image.array)
 
 
 @pytest.mark.parametrize(("shape", "axis"), [((5, 7), 2), ((5, 7, 3), 3), ((5, 7, 3), -1), ((5,), 0)])
 def test_no_such_axis(tmp_path, shape, axis):
+    image = image_of(tmp_path, np.ones(shape))
     with pytest.raises(ValueError, match=f"got axis {axis} for shape"):
-        image_of(tmp_path, np.ones(shape)).stack(axis)
+        image.cut(image.array, axis)
 
 
 # What is refused

@@ -52,12 +52,21 @@ class Image:
     header: Any = None
     full_scale: int | None = None
 
-    def probability(self) -> npt.NDArray[np.floating[Any]]:
+    def probability(self, *, activation: str | None = None) -> npt.NDArray[np.floating[Any]]:
         """The values as a probability map: floating point in [0, 1].
+
+        Args:
+            activation: ``"sigmoid"`` if the file holds logits; None if it holds probabilities.
 
         Raises:
             ValueError: If the values are integers or booleans (other than a PNG's gray values), or outside [0, 1].
         """
+        if activation not in (None, "sigmoid"):
+            raise ValueError(f"activation of a map must be 'sigmoid' or None, got {activation!r}")
+        if activation is not None:
+            if self.array.dtype.kind != "f":
+                raise ValueError(f"{self.path}: logits must be floating point, got {self.array.dtype} values")
+            return np.asarray(0.5 + 0.5 * np.tanh(self.array / 2))  # the sigmoid, without its overflow
         if self.full_scale is not None:
             return (self.array / self.full_scale).astype(np.float32)
         if self.array.dtype.kind != "f":
@@ -69,7 +78,7 @@ class Image:
         if low < -_ROUNDING or high > 1 + _ROUNDING:
             raise ValueError(
                 f"{self.path}: probabilities must lie in [0, 1], got values from {low:.6g} to {high:.6g} "
-                "(logits? Pass them through a sigmoid first)"
+                "(logits? barcode and refine take them with --activation sigmoid)"
             )
         return np.clip(self.array, 0, 1)
 
@@ -98,6 +107,8 @@ class Image:
 
     def _above(self, probability: Array, threshold: float | None) -> tuple[Mask, str]:
         threshold = 0.5 if threshold is None else threshold
+        if not 0 < threshold <= 1:
+            raise ValueError(f"threshold must be greater than 0 and at most 1, got {threshold}")
         return probability >= threshold, f"value >= {threshold:g}"
 
     def _label(self, label: int) -> tuple[Mask, str]:
@@ -118,20 +129,34 @@ class Image:
         scale = 1 if self.full_scale is None else self.full_scale
         return np.asarray(self.array / scale, dtype=np.float32)
 
-    def stack(self, axis: int) -> Array:
-        """The values as a stack of slices: shape (slices, *slice), slice i being index i along ``axis``.
+    def cut(self, values: Array, axis: int | None) -> Array:
+        """Values of this image as a stack of slices.
+
+        Args:
+            values: Shape of ``array``.
+            axis: Slice i has index i along it; None takes the image whole, as the only slice. Axes of size 1 that the
+                file has at its end count, up to the third: a stack may have one slice.
+
+        Returns:
+            Shape ``(slices, *slice)``.
 
         Raises:
             ValueError: If the image has no such axis, or only one axis.
         """
-        return np.moveaxis(self.array.reshape(self.stack_shape(axis)), axis, 0)
+        if axis is None:
+            return values[None]
+        return np.moveaxis(values.reshape(self._stack_shape(axis)), axis, 0)
 
-    def stack_shape(self, axis: int) -> tuple[int, ...]:
-        """The shape in which ``axis`` is counted: the file's, of which axes of size 1 beyond the third are left out."""
+    def join(self, slices: Array, axis: int | None) -> Array:
+        """The inverse of :meth:`cut`: slices of shape ``(slices, *slice)`` as one array in the shape of ``array``."""
+        joined = slices[0] if axis is None else np.moveaxis(slices, 0, axis)
+        return joined.reshape(self.array.shape)
+
+    def _stack_shape(self, axis: int) -> tuple[int, ...]:
         shape = self.shape[:3]
         if len(shape) < 2 or not 0 <= axis < len(shape):
             raise ValueError(
-                f"{self.path}: slices run along an axis from 0 to {len(shape) - 1} of an image with 2 or 3 axes, "
+                f"{self.path}: slices run along one of the axes 0 to {len(shape) - 1} of an image with 2 or 3 axes, "
                 f"got axis {axis} for shape {self.shape}"
             )
         return shape

@@ -61,11 +61,8 @@ class PriorTable:
             slice_index = None
         elif slice_index is None:
             raise ValueError(f"{self.path} has a prior for each slice, so the image must be cut: give --slices AXIS")
-        fitting = [
-            (line, prior)
-            for (name, index), (line, prior) in self.rows.items()
-            if index == slice_index and (name is None or _is_end_of(name, file))
-        ]
+        found = (self.rows.get((name, slice_index)) for name in (_ends(file) if "file" in self.columns else [None]))
+        fitting = [row for row in found if row is not None]
         where = _place(str(file) if "file" in self.columns else None, slice_index)
         if not fitting:
             raise ValueError(f"{self.path} has no row for {where}")
@@ -80,9 +77,9 @@ def read_prior_table(path: str | Path) -> PriorTable:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the table is no UTF-8 text, or has an unknown, missing or repeated column, no row, a row of the wrong
-            length, a cell that is no file, slice or prior, or two rows for the same file and slice. The message names
-            file, line and value.
+        ValueError: If the table is no UTF-8 text, or has an unknown, missing or repeated column, no row, a row of the
+            wrong length, a cell that is no file, slice or prior, or two rows for the same file and slice. The message
+            names file, line and value.
     """
     path = Path(path)
     if not path.is_file():
@@ -135,7 +132,7 @@ def _columns(path: Path, line: int, columns: list[str]) -> tuple[tuple[str, ...]
 def _file(where: str, row: dict[str, str]) -> str:
     if not row["file"]:
         raise ValueError(f"{where}: the file must be named, got nothing")
-    return row["file"]
+    return PurePath(row["file"]).as_posix()
 
 
 def _slice(where: str, row: dict[str, str]) -> int:
@@ -151,11 +148,13 @@ def _prior(where: str, text: str) -> BettiPrior:
         raise ValueError(f"{where}: {error}") from error
 
 
-def _is_end_of(name: str, file: str | Path) -> bool:
-    wanted, parts = PurePath(name).parts, PurePath(file).parts
-    return parts[-len(wanted) :] == wanted
+def _ends(file: str | Path) -> list[str | None]:
+    """By which names a row may mean this file: ``c.png``, ``b/c.png`` and ``a/b/c.png`` for ``a/b/c.png``."""
+    parts = PurePath(file).parts
+    return [PurePath(*parts[start:]).as_posix() for start in reversed(range(len(parts)))]
 
 
 def _place(file: str | None, slice_index: int | None) -> str:
     """A file and slice in words: ``a.png, slice 3``."""
-    return ", ".join([file] * (file is not None) + [f"slice {slice_index}"] * (slice_index is not None))
+    words = [] if file is None else [file]
+    return ", ".join(words if slice_index is None else [*words, f"slice {slice_index}"])

@@ -1,0 +1,32 @@
+"""Priors that no image can have, whatever its pixels."""
+
+from topoprior.priors.betti_prior import BettiPrior
+from topoprior.topology.filtration import Boundary
+
+
+def check_feasible(prior: BettiPrior, spatial_axes: int, *, boundary: Boundary = "background") -> None:
+    """Refuse a prior that no image of so many axes can satisfy.
+
+    Loops and cavities need a component to be in; with ``boundary="foreground"`` the outside is always a component;
+    and in one dimension there is nothing but components.
+
+    Raises:
+        ValueError: If the prior has another number of dimensions, or cannot be satisfied.
+
+    Examples:
+        >>> check_feasible(BettiPrior(0, 1), 2)
+        Traceback (most recent call last):
+        ValueError: no image has no component but a loop: the prior 0,1 cannot be reached
+    """
+    if prior.dimensions != spatial_axes:
+        raise ValueError(
+            f"a prior for an image with {spatial_axes} axes has {spatial_axes} Betti numbers, one per dimension, "
+            f"got {prior.dimensions}: {prior}"
+        )
+    if prior.upper[0] != 0:
+        return
+    if boundary == "foreground":
+        raise ValueError(f"with boundary foreground the outside is a component: the prior {prior} cannot be reached")
+    for name, wanted in zip(("a loop", "a cavity"), prior.lower[1:], strict=False):
+        if wanted:
+            raise ValueError(f"no image has no component but {name}: the prior {prior} cannot be reached")
