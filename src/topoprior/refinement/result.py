@@ -1,0 +1,62 @@
+"""What a refinement gives back: the output, what changed, and why it stopped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from topoprior.refinement.stopping import StopReason
+
+
+@dataclass(frozen=True)
+class RefinementResult:
+    """Outcome of `refine` or `refine_map`.
+
+    Attributes:
+        output: The refined probability map, shape ``(1, channel, *spatial)``, no gradient attached.
+        mask: ``output >= threshold``, boolean, same shape.
+        reference: The output before the refinement, same shape.
+        history: Values of equation 5 for every state, the reference first: ``loss`` = ``fidelity`` + weight ×
+            ``topology``. Entry k belongs to the state after k steps.
+        betti_before: Betti numbers of the reference at the threshold, shape ``(1, channel, dimension)``.
+        betti_after: Betti numbers of ``output`` at the threshold, same shape.
+        pixels_changed: Number of pixels in which the masks before and after differ.
+        succeeded: Whether ``mask`` has the wanted topology.
+        stop_reason: ``"already right"`` (nothing was done), ``"topology right"`` (with the margin, for ``patience``
+            steps in a row), ``"no more steps"``, or ``"not finite"`` (a NaN or an infinity turned up).
+        steps: Steps of the optimiser that were taken.
+        best_step: The step after which the state that was kept was reached; 0 is the reference.
+        seconds: Wall-clock time in seconds.
+        network: The adapted copy, whose output is ``output``; None for a bare map.
+    """
+
+    output: Tensor
+    mask: Tensor
+    reference: Tensor
+    history: dict[str, list[float]]
+    betti_before: Tensor
+    betti_after: Tensor
+    pixels_changed: int
+    succeeded: bool
+    stop_reason: StopReason
+    steps: int
+    best_step: int
+    seconds: float
+    network: nn.Module | None = None
+
+    def summary(self) -> dict[str, Any]:
+        """All but the tensors and the network, as plain values that ``json.dumps`` takes."""
+        return {
+            "succeeded": self.succeeded,
+            "stop_reason": self.stop_reason,
+            "betti_before": self.betti_before[0].tolist(),
+            "betti_after": self.betti_after[0].tolist(),
+            "pixels_changed": self.pixels_changed,
+            "steps": self.steps,
+            "best_step": self.best_step,
+            "seconds": self.seconds,
+            "history": self.history,
+        }
