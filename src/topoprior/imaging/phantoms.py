@@ -37,16 +37,16 @@ def blobs_and_loop(*, size: int = 80) -> Image:
         ((80, 80), 0.0, 1.0)
     """
     _check_size(size)
-    blobs = [(0.20, 0.24, 0.10, 1.00), (0.19, 0.76, 0.09, 0.86), (0.78, 0.17, 0.08, 0.68)]
-    parts = [height * _fall(_polar(size, row, column)[0], radius, 0.07) for row, column, radius, height in blobs]
+    blobs = [(0.22, 0.26, 0.09, 1.00), (0.20, 0.74, 0.08, 0.86), (0.74, 0.17, 0.06, 0.68)]
+    parts = [height * _fall(_polar(size, row, column)[0], radius, 0.13) for row, column, radius, height in blobs]
     radius, angle = _polar(size, 0.67, 0.63)
     faint_side = 0.80 + 0.14 * np.cos(angle)
-    parts.append(faint_side * _fall(np.abs(radius - 0.19), 0.035, 0.07))
+    parts.append(faint_side * _fall(np.abs(radius - 0.19), 0.035, 0.12))
     image: NDArray[np.float64] = np.maximum.reduce(parts)
     return image.astype(np.float32)
 
 
-def noisy_ring(*, size: int = 80, noise: float = 0.12, seed: int = 0) -> Image:
+def noisy_ring(*, size: int = 80, noise: float = 0.09, seed: int = 0) -> Image:
     """A ring under noise, as in Figure 1 (b) of Clough et al. (2022).
 
     Its barcode has one long bar in dimension 0, one in dimension 1, and many short ones made by the noise.
