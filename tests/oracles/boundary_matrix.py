@@ -1,36 +1,31 @@
-"""Persistent homology of a super-level filtration by the textbook: build the whole complex, reduce its boundary matrix over F2.
+"""Persistent homology of a super-level filtration by the textbook: build the whole complex, reduce its boundary
+matrix over F2.
 
-Nothing here is clever. Cells are listed one by one, sorted by the moment they appear, and their boundaries are reduced column by column
-with Python sets. It is the slow twin of the compiled core and shares no idea with it (no duality, no lower links, no union-find).
+Nothing here is clever. Cells are listed one by one, sorted by the moment they appear, and their boundaries are
+reduced column by column with Python sets. It is the slow twin of the compiled core and shares no idea with it (no
+duality, no lower links, no union-find).
 
 Grid of cells. Along an axis of n pixels a cell has an integer coordinate; even means a point, odd an interval.
 
     T-construction, pixels are intervals:   0  1  2  3 ... 2n      pixel i is coordinate 2i + 1
     V-construction, pixels are points:      0  1  2  3 ... 2n - 2  pixel i is coordinate 2i
 
-A cell of the T-construction appears with the first of the pixels whose closed cube contains it; one of the V-construction with the last of
-its corner pixels. Pixels appear from high to low value, equal values in row-major order, and every cell is attributed to "its" pixel.
+A cell of the T-construction appears with the first of the pixels whose closed cube contains it; one of the
+V-construction with the last of its corner pixels. Pixels appear from high to low value, equal values in row-major
+order, and every cell is attributed to "its" pixel.
 
-boundary="foreground": the image gets one layer of outside pixels that appear before all others. All cells that appear with them are
-collapsed to one point, the 0-cell "outside". What is left is the box modulo its rim: a CW complex of the d-sphere.
+boundary="foreground": the image gets one layer of outside pixels that appear before all others. All cells that appear
+with them are collapsed to one point, the 0-cell "outside". What is left is the box modulo its rim: a CW complex of
+the d-sphere.
 """
 
 import itertools
-from typing import NamedTuple
 
 import numpy as np
 
+from oracles.row import Row
+
 OUTSIDE = "outside"
-
-
-class Row(NamedTuple):
-    """One bar; indices are flat, C order; -1 for the outside's birth and for the end of the essential bar."""
-
-    dimension: int
-    birth: float
-    death: float
-    birth_index: int
-    death_index: int
 
 
 def rows(image, construction="T", boundary="background"):
@@ -53,7 +48,7 @@ def dimension(cell):
 
 
 def appearance(image, construction, boundary):
-    """Dictionary from cell to the flat index of its pixel (-1: outside), in order of appearance: by pixel, then by dimension."""
+    """Dictionary from cell to the flat index of its pixel (-1: outside), in order of appearance."""
     pad = int(boundary == "foreground")
     order = sorted(range(image.size), key=lambda i: (-image.ravel()[i], i))
     rank = np.full(image.shape, -1)
@@ -85,7 +80,7 @@ def pixels_of(cell, construction, shape):
 
 
 def faces(cell, cells):
-    """The boundary over F2, as a set of cells; a collapsed face of positive dimension is nothing, a collapsed point is the outside."""
+    """The boundary over F2, a set of cells; a collapsed face is nothing, a collapsed point is the outside."""
     boundary = set()
     if cell == OUTSIDE:
         return boundary

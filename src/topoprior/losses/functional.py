@@ -25,7 +25,7 @@ def betti_prior_loss(
     reduction: Reduction = "mean",
     threads: int | None = None,
 ) -> Tensor:
-    """How far probability maps are from the wanted Betti numbers: 0 if all wanted bars are full and there are no others.
+    """How far probability maps are from the wanted Betti numbers: 0 if all wanted bars are full, and no others exist.
 
     For one image and dimension k, bars sorted from the longest, lengths ``l``, wanted range ``low..high``::
 

@@ -229,7 +229,7 @@ def _as_table(prior: PriorLike, batch: int, channels: int) -> list[list[BettiPri
     lengths = {len(row) for row in table}
     if nested and lengths != {channels}:
         raise ValueError(
-            f"prior must have one BettiPrior per channel: got {', '.join(map(str, sorted(lengths)))} for {channels} channels"
+            f"prior must have one BettiPrior per channel: got rows of {sorted(lengths)} for {channels} channels"
             " (include_background=False leaves channel 0 out)"
         )
     return table
