@@ -1,1 +1,73 @@
-"""The command line: arguments in, one public call, a table, picture or file out. No logic."""
+"""The command line: arguments in, one public call, a table, picture or file out. No logic.
+
+The commands import torch, and all that needs it, when their work begins: ``--help`` answers at once.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError, Parameter
+
+from topoprior.cli.barcode import barcode
+from topoprior.cli.betti import betti
+from topoprior.cli.demo import demo
+from topoprior.cli.refine import refine
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("topoprior")
+
+
+app = App(
+    name="topoprior",
+    help="Give segmentations the topology that you know they have: count it, look at it, correct it.",
+    help_epilogue=(
+        "Images are NIfTI (.nii, .nii.gz), grayscale PNG, or NPY; 2-D, 3-D, or stacks of slices (--slices). "
+        "A prior lists components, loops and, in 3-D, cavities: 1,1 is a ring. Start with `topoprior demo`."
+    ),
+    help_format="markdown",
+    version=_version,
+    default_parameter=Parameter(negative=()),
+    result_action="return_value",
+)
+for _command, _arguments in (
+    (demo, ""),
+    (betti, "FILE... "),
+    (barcode, "FILE "),
+    (refine, "FILE... --prior 1,1 -o OUT "),
+):
+    _usage = f"Usage: topoprior {_command.__name__} {_arguments}[OPTIONS]"
+    app.command(_command, usage=_usage, help_epilogue="")
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 done, 1 wrong input, 2 wrong usage.
+
+    Args:
+        arguments: The words after ``topoprior``; None for those of this process.
+    """
+    try:
+        app(arguments, exit_on_error=False)
+    except CycloptsError:  # already explained on standard error
+        return 2
+    except BrokenPipeError:  # the reader has seen enough, as in ``topoprior barcode map.npy | head``
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  # where Python flushes the rest when it ends
+        return 0
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        print(f"error: {_one_line(error)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def main() -> None:
+    """The console script ``topoprior``."""
+    sys.exit(run())
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,199 @@
+"""``topoprior refine``: masks with the wanted topology, from probability maps or from a network and its images."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Group, Parameter
+
+from topoprior.cli.options import Boundary, Construction, Files, Json, Overwrite, Slices
+from topoprior.cli.output import note, print_json, print_table, progress
+
+if TYPE_CHECKING:
+    from topoprior.cli.plan import Job, PriorOf
+    from topoprior.cli.refiners import Refined, Refiner
+
+_WANTED = Group("What is wanted (one of the two)", sort_key=1)
+_NETWORK = Group("With a network", sort_key=3)
+_METHOD = Group("How", sort_key=4)
+
+
+def refine(
+    files: Files,
+    /,
+    *,
+    output: Annotated[
+        Path, Parameter(name=("--output", "-o"), help="The mask (uint8): a file for one input, a folder for several.")
+    ],
+    prior: Annotated[
+        str | None,
+        Parameter(
+            group=_WANTED,
+            help="Betti numbers for every image or slice: components, loops and, in 3-D, cavities. "
+            "1,1 is a ring; 1,0-2 allows up to two loops, 1- one or more; * is any number.",
+        ),
+    ] = None,
+    priors: Annotated[
+        Path | None,
+        Parameter(
+            group=_WANTED,
+            help="A CSV table with a prior for each file, slice or both: columns file and/or slice, and prior (quoted) "
+            "or b0,b1[,b2].",
+        ),
+    ] = None,
+    slices: Slices = None,
+    probability: Annotated[
+        Path | None, Parameter(help="Write the refined probabilities too (float32): a file, or a folder for several.")
+    ] = None,
+    report: Annotated[Path | None, Parameter(help="Write one HTML page with pictures of what changed.")] = None,
+    network: Annotated[
+        str | None,
+        Parameter(
+            group=_NETWORK,
+            help="Refine this network on each FILE, which then is an image and no probability map: X.safetensors with "
+            "X.json beside it, or module:factory.",
+        ),
+    ] = None,
+    normalise: Annotated[
+        Literal["none", "standard", "minmax"] | None,
+        Parameter(
+            group=_NETWORK,
+            help="What each image or slice goes through first. standard: mean 0, standard deviation 1; minmax: 0 to 1. "
+            "[default: what the checkpoint says]",
+        ),
+    ] = None,
+    channel: Annotated[
+        int | None,
+        Parameter(group=_NETWORK, help="The output channel that has the prior, from 0. [default: the only one]"),
+    ] = None,
+    activation: Annotated[
+        Literal["none", "sigmoid", "softmax"] | None,
+        Parameter(
+            help="What turns logits into probabilities. "
+            "[default: what the checkpoint says; none for a map, which then has values in 0 to 1]"
+        ),
+    ] = None,
+    weight: Annotated[
+        float | None,
+        Parameter(
+            group=_METHOD, help="Lambda: more gives more to topology. [default: 0.1 for a map, 0.01 for a network]"
+        ),
+    ] = None,
+    learning_rate: Annotated[
+        float | None, Parameter(group=_METHOD, help="Step size of Adam. [default: 1 for a map, 0.001 for a network]")
+    ] = None,
+    max_steps: Annotated[
+        int | None, Parameter(group=_METHOD, help="Give up after so many. [default: 500 for a map, 100 for a network]")
+    ] = None,
+    threshold: Annotated[
+        float, Parameter(group=_METHOD, help="The mask is where the probability is at or above it.")
+    ] = 0.5,
+    margin: Annotated[
+        float | None,
+        Parameter(
+            group=_METHOD,
+            help="The topology has to be right at this distance below and above the threshold too. [default: 0.05]",
+        ),
+    ] = None,
+    construction: Annotated[Construction, Parameter(group=_METHOD)] = "T",
+    boundary: Annotated[Boundary, Parameter(group=_METHOD)] = "background",
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Change as few pixels as it takes to give masks the topology that is wanted.
+
+    Each FILE is a probability map, or with --network an image for that network. Masks come back with the shape and the
+    geometry of their input. With --slices each slice is refined on its own and the stack is put together again. The
+    table tells Betti numbers before and after, and why each refinement stopped: already right, topology right, or no
+    more steps (then the best that was seen is kept).
+    """
+    from topoprior.cli.plan import plan
+    from topoprior.cli.refiners import refiner
+
+    given = {"weight": weight, "learning_rate": learning_rate, "max_steps": max_steps, "margin": margin}
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    options |= {"threshold": threshold, "construction": construction, "boundary": boundary}
+    refine_slice = refiner(network, activation=activation, normalise=normalise, channel=channel, options=options)
+    jobs = plan(
+        files,
+        read=refine_slice.read,
+        prior_of=_prior_of(prior, priors),
+        slices=slices,
+        boundary=boundary,
+        output=output,
+        probability=probability,
+        report=report,
+        overwrite=overwrite,
+    )
+    results: list[dict[str, Any]] = []
+    with progress("Refining", sum(len(job.priors) for job in jobs)) as advance:
+        for job in jobs:
+            refined = _refine_file(job, refine_slice, slices, advance, overwrite=overwrite)
+            results += _rows(job, refined, cut=slices is not None)
+    failed = sum(not row["succeeded"] for row in results)
+    if failed:
+        note(f"note: {failed} of {len(results)} did not reach their prior; the best mask seen is kept")
+    if json:
+        print_json({"construction": construction, "boundary": boundary, "threshold": threshold, "results": results})
+    else:
+        print_table([_as_text(row) for row in results])
+
+
+def _prior_of(prior: str | None, priors: Path | None) -> "PriorOf":
+    from topoprior.priors.betti_prior import BettiPrior
+    from topoprior.priors.table import read_prior_table
+
+    if prior is not None and priors is None:
+        same = BettiPrior.parse(prior)
+        return lambda file, index: same  # noqa: ARG005
+    if priors is not None and prior is None:
+        table = read_prior_table(priors)
+        return lambda file, index: table.prior(file, slice_index=index)
+    raise ValueError("say what is wanted with --prior or --priors, one of the two")
+
+
+def _refine_file(
+    job: "Job", refine_slice: "Refiner", slices: int | None, advance: Callable[[], None], *, overwrite: bool
+) -> "list[Refined]":
+    """Refine all slices of a file, then write what belongs to it."""
+    import numpy as np
+
+    from topoprior.imaging.io import read_image, write_mask, write_probability
+
+    image = read_image(job.source)
+    refined = []
+    for index, (values, prior) in enumerate(zip(image.cut(refine_slice.read(image), slices), job.priors, strict=True)):
+        try:
+            refined.append(refine_slice(values, prior))
+        except (ValueError, TypeError) as error:
+            place = "" if slices is None else f", slice {index}"
+            raise type(error)(f"{job.source}{place}: {error}") from error
+        advance()
+    job.mask.parent.mkdir(exist_ok=True)
+    mask = image.join(np.stack([one.mask for one in refined]), slices)
+    write_mask(job.mask, mask, like=image, overwrite=overwrite)
+    if job.probability is not None:
+        job.probability.parent.mkdir(exist_ok=True)
+        probability = image.join(np.stack([one.probability for one in refined]), slices)
+        write_probability(job.probability, probability, like=image, overwrite=overwrite)
+    return refined
+
+
+def _rows(job: "Job", refined: "list[Refined]", *, cut: bool) -> list[dict[str, Any]]:
+    return [
+        {
+            "file": str(job.source),
+            **({"slice": index} if cut else {}),
+            "prior": str(prior),
+            **one.summary(),
+            "output": str(job.mask),
+        }
+        for index, (one, prior) in enumerate(zip(refined, job.priors, strict=True))
+    ]
+
+
+def _as_text(row: dict[str, Any]) -> dict[str, object]:
+    """A row as the table shows it."""
+    shown: dict[str, object] = {name: row[name] for name in ("file", "slice", "prior") if name in row}
+    betti = {name: ",".join(map(str, row[f"betti_{name}"])) for name in ("before", "after")}
+    return {**shown, **betti, "steps": row["steps"], "pixels": row["pixels_changed"], "stopped": row["stop_reason"]}

@@ -1,0 +1,159 @@
+"""One slice and its prior in, a refinement out: of the slice's probabilities, or of a network on the slice."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+import torch
+
+import topoprior
+from topoprior.imaging.image import Array, Image
+from topoprior.imaging.networks import Activation, LoadedNetwork, Normalisation, load
+from topoprior.priors.betti_prior import BettiPrior
+from topoprior.refinement.result import RefinementResult
+
+
+class Refined(NamedTuple):
+    """A refinement, and the channel of it that had the prior."""
+
+    result: RefinementResult
+    channel: int
+
+    @property
+    def mask(self) -> Array:
+        """The refined mask in the shape of the slice."""
+        return self.result.mask[0, self.channel].numpy()
+
+    @property
+    def probability(self) -> Array:
+        """The refined probabilities in the shape of the slice."""
+        return self.result.output[0, self.channel].numpy()
+
+    def summary(self) -> dict[str, Any]:
+        """What the result tells, of the one channel."""
+        summary = self.result.summary()
+        betti = {name: summary[name][self.channel] for name in ("betti_before", "betti_after")}
+        return {**summary, **betti}
+
+
+class Refiner(Protocol):
+    """How files are read, and how their slices are refined."""
+
+    def read(self, image: Image) -> Array:
+        """What is refined of an image; ValueError if it is of the wrong kind."""
+
+    def __call__(self, values: Array, prior: BettiPrior) -> Refined:
+        """Refine one slice, shape ``(*spatial)``."""
+
+
+@dataclass(frozen=True)
+class MapRefiner:
+    """Refines probability maps by `topoprior.refine_map`.
+
+    Attributes:
+        activation: ``"sigmoid"`` if the files hold logits.
+        options: For `topoprior.refine_map`.
+    """
+
+    activation: str | None
+    options: dict[str, Any]
+
+    def read(self, image: Image) -> Array:
+        """The probabilities."""
+        return image.probability(activation=self.activation)
+
+    def __call__(self, values: Array, prior: BettiPrior) -> Refined:
+        """Refine one map."""
+        return Refined(topoprior.refine_map(values[None, None], prior, **self.options), 0)
+
+
+@dataclass(frozen=True)
+class NetworkRefiner:
+    """Refines a network on images by `topoprior.refine`, each time from the network's own weights.
+
+    Attributes:
+        loaded: The network, its activation and the normalisation of its images.
+        channel: Which output channel has the prior; None for the only one.
+        options: For `topoprior.refine`.
+    """
+
+    loaded: LoadedNetwork
+    channel: int | None
+    options: dict[str, Any]
+
+    def read(self, image: Image) -> Array:
+        """The intensities."""
+        return image.intensity()
+
+    def __call__(self, values: Array, prior: BettiPrior) -> Refined:
+        """Normalise one image, and refine the network on it."""
+        image = self.loaded.normalise(torch.from_numpy(np.ascontiguousarray(values))[None, None])
+        channels = self._output_channels(image)
+        channel = self._checked_channel(channels)
+        anything = BettiPrior(*[None] * prior.dimensions)
+        wanted = [[prior if place == channel else anything for place in range(channels)]]
+        result = topoprior.refine(self.loaded.network, image, wanted, activation=self.loaded.activation, **self.options)
+        return Refined(result, channel)
+
+    def _output_channels(self, image: torch.Tensor) -> int:
+        try:
+            with torch.no_grad():
+                output = self.loaded.network(image)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            raise ValueError(f"the network fails on an image of shape {tuple(image.shape)}: {reason}") from error
+        if (
+            not isinstance(output, torch.Tensor)
+            or output.shape[:1] + output.shape[2:] != image.shape[:1] + image.shape[2:]
+        ):
+            shape = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+            raise ValueError(
+                f"the network must keep the size of an image of shape {tuple(image.shape)}, got an output of {shape}"
+            )
+        return output.shape[1]
+
+    def _checked_channel(self, channels: int) -> int:
+        if self.channel is None and channels > 1:
+            raise ValueError(
+                f"the network's output has {channels} channels: say with --channel which one has the prior"
+            )
+        if self.channel is not None and not 0 <= self.channel < channels:
+            raise ValueError(f"--channel must be from 0 to {channels - 1} for this network, got {self.channel}")
+        return self.channel or 0
+
+
+def refiner(
+    network: str | None,
+    *,
+    activation: Literal["none"] | Activation | None,
+    normalise: Normalisation | None,
+    channel: int | None,
+    options: dict[str, Any],
+) -> Refiner:
+    """The refiner that the arguments of the command ask for.
+
+    Args:
+        network: Checkpoint or ``module:factory``; None for probability maps.
+        activation: ``"none"``, ``"sigmoid"`` or ``"softmax"``; None for what the network says, and none for a map.
+        normalise: Of the network's images; None for what the network says.
+        channel: Of the network's output.
+        options: For `topoprior.refine` or `topoprior.refine_map`.
+
+    Raises:
+        OSError, TypeError: As :func:`topoprior.networks.load`.
+        ValueError: As there; or if an argument needs a network and there is none.
+    """
+    stated: Activation | None = None if activation == "none" else activation
+    if network is None:
+        for name, value in (("--normalise", normalise), ("--channel", channel)):
+            if value is not None:
+                raise ValueError(f"{name} needs --network: without it the files are probability maps")
+        if activation == "softmax":
+            raise ValueError("--activation softmax needs the channels of a --network; a map takes none or sigmoid")
+        return MapRefiner(stated, options)
+    loaded = load(network)
+    if activation is not None:
+        loaded = replace(loaded, activation=stated)
+    if normalise is not None:
+        loaded = replace(loaded, normalisation=normalise)
+    return NetworkRefiner(loaded, channel, options)
