@@ -13,10 +13,10 @@ boundaries = st.sampled_from(["background", "foreground"])
 
 
 @composite
-def shapes(draw, axes=(1, 2, 3)):
+def shapes(draw, axes=(1, 2, 3), smallest=1):
     """Spatial shapes of 1 to 3 axes; sides are drawn one by one, so they are rarely equal and sometimes 1."""
     number = draw(st.sampled_from(axes))
-    return tuple(draw(st.integers(1, MAX_SIDES[number])) for _ in range(number))
+    return tuple(draw(st.integers(smallest, MAX_SIDES[number])) for _ in range(number))
 
 
 @composite
@@ -27,9 +27,9 @@ def tied_images(draw, axes=(1, 2, 3), dtype=np.float64):
 
 
 @composite
-def distinct_images(draw, axes=(1, 2, 3), dtype=np.float64):
+def distinct_images(draw, axes=(1, 2, 3), dtype=np.float64, smallest=1):
     """Images without two equal values, all of them exact in bfloat16 (at most 8 significant bits)."""
-    shape = draw(shapes(axes))
+    shape = draw(shapes(axes, smallest))
     size = int(np.prod(shape))
     order = draw(st.permutations(range(size)))
     return (np.array(order, dtype=dtype) / 256 + 1 / 256).reshape(shape)

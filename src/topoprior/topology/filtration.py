@@ -87,9 +87,10 @@ def as_plain_tensor(images: Images, *, name: str) -> Tensor:
     """Tensor or array of any type as a plain tensor of checked shape."""
     if isinstance(images, np.ndarray):
         # A copy where torch would otherwise warn (read-only) or fail (negative strides, foreign byte order).
-        native = np.ascontiguousarray(images, dtype=images.dtype.newbyteorder("="))
+        native = images.astype(images.dtype.newbyteorder("="), copy=False)
+        plain = native.flags.writeable and min(native.strides, default=0) >= 0
         try:
-            images = torch.from_numpy(native if native.flags.writeable else native.copy())
+            images = torch.from_numpy(native if plain else native.copy(order="C"))
         except TypeError:
             raise TypeError(f"{name} must hold real numbers that torch knows, got an array of {images.dtype}") from None
     if not isinstance(images, Tensor):
