@@ -6,7 +6,7 @@ from topoprior.priors.betti_prior import BettiPrior
 from topoprior.priors.feasibility import check_feasible
 
 
-@pytest.mark.parametrize("prior", ["0,0", "0,*", "1,0", "1,7", "*,3", "0-1,2", "0-,0"])
+@pytest.mark.parametrize("prior", ["0,0", "0,*", "1,0", "1,7", "*,3", "0-1,2", "0-,0", "1,*"])
 def test_reachable_priors_pass(prior):
     check_feasible(BettiPrior.parse(prior), 2)
 
@@ -16,6 +16,11 @@ def test_a_loop_needs_a_component(prior, missing):
     parsed = BettiPrior.parse(prior)
     with pytest.raises(ValueError, match=f"no image has no component but {missing}: the prior .* cannot be reached"):
         check_feasible(parsed, parsed.dimensions)
+
+
+def test_a_prior_asks_for_something():
+    with pytest.raises(ValueError, match=r"a prior must ask for something, got only don't care: \*,\*"):
+        check_feasible(BettiPrior.parse("*,0-"), 2)
 
 
 def test_the_outside_is_a_component():

@@ -80,7 +80,7 @@ def refine(
         ),
     ] = None,
     learning_rate: Annotated[
-        float | None, Parameter(group=_METHOD, help="Step size of Adam. [default: 1 for a map, 0.001 for a network]")
+        float | None, Parameter(group=_METHOD, help="Step size of Adam. [default: 0.5 for a map, 0.001 for a network]")
     ] = None,
     max_steps: Annotated[
         int | None, Parameter(group=_METHOD, help="Give up after so many. [default: 500 for a map, 100 for a network]")

@@ -90,8 +90,11 @@ class Image:
             label: Exactly this value is foreground.
 
         Raises:
-            ValueError: If the file holds several labels and ``label`` is None, or does not fit either reading.
+            ValueError: If the file holds several labels and ``label`` is None, or does not fit either reading, or if
+                both ``threshold`` and ``label`` are given.
         """
+        if label is not None and threshold is not None:
+            raise ValueError(f"a label map has no threshold: choose label {label} or threshold {threshold}, not both")
         if label is not None:
             return self._label(label)
         labels = self._labels()

@@ -1,17 +1,17 @@
-"""Priors that no image can have, whatever its pixels."""
+"""Priors that no image can have, whatever its pixels, and priors that every image has."""
 
 from topoprior.priors.betti_prior import BettiPrior
 from topoprior.topology.filtration import Boundary
 
 
 def check_feasible(prior: BettiPrior, spatial_axes: int, *, boundary: Boundary = "background") -> None:
-    """Refuse a prior that no image of so many axes can satisfy.
+    """Refuse a prior that no image of so many axes can satisfy, or that asks for nothing.
 
     Loops and cavities need a component to be in; with ``boundary="foreground"`` the outside is always a component;
     and in one dimension there is nothing but components.
 
     Raises:
-        ValueError: If the prior has another number of dimensions, or cannot be satisfied.
+        ValueError: If the prior has another number of dimensions, asks for nothing, or cannot be satisfied.
 
     Examples:
         >>> check_feasible(BettiPrior(0, 1), 2)
@@ -23,6 +23,8 @@ def check_feasible(prior: BettiPrior, spatial_axes: int, *, boundary: Boundary =
             f"a prior for an image with {spatial_axes} axes has {spatial_axes} Betti numbers, one per dimension, "
             f"got {prior.dimensions}: {prior}"
         )
+    if not any(prior.cares):
+        raise ValueError(f"a prior must ask for something, got only don't care: {prior}")
     if prior.upper[0] != 0:
         return
     if boundary == "foreground":
