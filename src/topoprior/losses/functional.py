@@ -126,13 +126,15 @@ def _loss(
         )
     births = diagrams.births
     dtype = torch.promote_types(births.dtype, torch.float32)
-    factors = _factors(diagrams, wanted, essential, max_bars).to(dtype)
-    costs = factors * (births.to(dtype) - diagrams.deaths.to(dtype)).pow(power)
-    per_image = _cost_without_bars(wanted, essential).to(births.device, dtype)
-    per_image = per_image.index_add(0, diagrams.image.clamp(min=0), costs)
+    lengths = births.to(dtype) - diagrams.deaths.to(dtype)
+    powers = lengths if power == 1 else lengths * lengths
+    factors = _factors(diagrams, wanted._replace(weight=wanted.weight.to(dtype)), essential, max_bars)
+    constants = _cost_without_bars(wanted, essential).to(births.device, dtype)
     if reduction == "none":
-        return per_image.view(diagrams.shape[:2]).to(births.dtype)
-    return (per_image.mean() if reduction == "mean" else per_image.sum()).to(births.dtype)
+        loss = constants.index_add(0, diagrams.image, factors * powers).view(diagrams.shape[:2])
+    else:
+        loss = constants.sum() + torch.dot(factors, powers)
+    return (loss / len(constants) if reduction == "mean" else loss).to(births.dtype)
 
 
 def _cost_without_bars(wanted: ResolvedPriors, essential: str) -> Tensor:
@@ -147,13 +149,13 @@ def _cost_without_bars(wanted: ResolvedPriors, essential: str) -> Tensor:
 def _factors(diagrams: PersistenceDiagrams, wanted: ResolvedPriors, essential: str, max_bars: int | None) -> Tensor:
     """Sign times weight of each bar: -1 below the wanted number, 0 inside the range, +1 above, 0 for bars left out."""
     dimension, rank = diagrams.dimension, diagrams.rank
-    group = (diagrams.image * diagrams.spatial_axes + dimension).clamp(min=0)
-    low, high, weight = (
-        table.flatten().to(rank.device)[group] for table in (wanted.lower, wanted.upper, wanted.weight)
-    )
-    enters = dimension >= 0  # not so for the rows that vmap fills up
-    dropped = (dimension == 0).long() if essential == "drop" else 0  # bars at the head of the group that are left out
-    enters = enters & (rank >= dropped)
+    group = (diagrams.image * diagrams.spatial_axes + dimension).clamp(min=0)  # rows filled up by vmap have length 0
+    low, high, weight = (table.reshape(-1).to(rank.device).index_select(0, group) for table in wanted[:3])
+    factors = ((rank >= high).to(weight.dtype) - (rank < low).to(weight.dtype)) * weight
+    dropped: Tensor | int = 0  # bars at the head of each group that are left out
+    if essential == "drop":
+        dropped = (dimension == 0).long()
+        factors = factors * (rank >= dropped)
     if max_bars is not None:
-        enters = enters & (rank < max_bars + dropped)
-    return ((rank >= high).to(weight.dtype) - (rank < low).to(weight.dtype)) * weight * enters
+        factors = factors * (rank < max_bars + dropped)
+    return factors

@@ -191,10 +191,11 @@ def diagrams_of(
 def _read(stack: Tensor, pairs: Pairs) -> tuple[Tensor, Tensor]:
     """Values at the indices; where there is no pixel, 1 for the birth of the outside and 0 for all else."""
     values = stack.reshape(-1)
-    start = (pairs.image * (stack.numel() // stack.shape[0])).clamp(min=0)
-    index = torch.cat((pairs.birth_index, pairs.death_index))
-    read = values.index_select(0, (torch.cat((start, start)) + index.clamp(min=0)))
-    outside = torch.cat((pairs.dimension == 0, torch.zeros_like(pairs.dimension, dtype=torch.bool)))
-    read = torch.where(index >= 0, read, outside.to(values.dtype))
-    bars = pairs.dimension.shape[0]
-    return read[:bars], read[bars:]
+    start = pairs.image * (stack.numel() // stack.shape[0])
+
+    def read(index: Tensor, otherwise: Tensor) -> Tensor:
+        # An index of -1 reads some pixel, whose value and gradient `where` then discards.
+        return torch.where(index >= 0, values.index_select(0, (start + index).clamp(min=0)), otherwise)
+
+    births = read(pairs.birth_index, (pairs.dimension == 0).to(values.dtype))
+    return births, read(pairs.death_index, values.new_zeros(()))

@@ -19,7 +19,8 @@ from topoprior.topology.filtration import Boundary, Construction, check_values
 class Pairs(NamedTuple):
     """One row per bar, all int64, shape ``(bars,)``, on the device of the images.
 
-    Under ``vmap`` all cases have as many rows as the longest; a row without a bar is -1 throughout.
+    Under ``vmap`` all cases have as many rows as the longest. A row without a bar has dimension -1, both indices -1,
+    image 0 and rank 0.
     """
 
     birth_index: Tensor
@@ -54,7 +55,7 @@ Columns: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 @torch.library.custom_op("topoprior::persistence_pairs", mutates_args=())
 def _operator(values: Tensor, construction: str, boundary: str, dimensions: int, threads: int) -> Columns:
-    """Columns of shape ``(cases, bars)`` for values of shape ``(cases, images, *spatial)``, padded with -1."""
+    """Columns of shape ``(cases, bars)`` for values of shape ``(cases, images, *spatial)``."""
     stack = values.flatten(0, 1)
     try:
         birth_index, death_index, offsets = _core.persistence_pairs(
@@ -91,11 +92,11 @@ def _for_core(values: Tensor) -> "np.ndarray[Any, Any]":
 
 
 def _in_rows(columns: "tuple[np.ndarray[Any, Any], ...]", bars: "np.ndarray[Any, Any]") -> "list[np.ndarray[Any, Any]]":
-    """Each column cut into one row per case, shorter rows filled up with -1."""
+    """Each column cut into one row per case, and shorter rows filled up."""
     if len(bars) == 1:
         return [column[None] for column in columns]
     there = np.arange(bars.max(initial=0)) < bars[:, None]
-    rows = [np.full(there.shape, -1) for _ in columns]
+    rows = [np.full(there.shape, filling) for filling in (-1, -1, -1, 0, 0)]
     for row, column in zip(rows, columns, strict=True):
         row[there] = column
     return rows
