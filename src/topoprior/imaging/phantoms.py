@@ -153,7 +153,7 @@ def _ring_phantom(random: np.random.Generator, size: int) -> tuple[Image, Mask]:
     image[wall] = dark
     for level, width in _faint_places(random, bright, image[~(wall | pool)].mean()):
         fade = np.exp(-0.5 * (_angle_from(angle, random.uniform(-np.pi, np.pi)) / width) ** 2)
-        image[wall] = (dark + 0.85 * fade * (level - dark))[wall]
+        image[wall] = (dark + 0.95 * fade * (level - dark))[wall]
     for distance in (random.uniform(0.2, 0.7), random.uniform(1.3, 1.6), random.uniform(1.3, 1.6)):
         direction = random.uniform(-np.pi, np.pi)
         reach = distance * 0.29

@@ -1,0 +1,126 @@
+"""The page: cases in, one HTML file out, with every picture inside it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from statistics import fmean, median
+from typing import TYPE_CHECKING, Any
+
+from topoprior.imaging.new_file import check_new_file, new_file
+from topoprior.viewing.overlays import before_after
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
+    from topoprior.topology.filtration import Boundary, Construction
+    from topoprior.viewing.report.case import Case
+
+
+def write_report(
+    path: str | os.PathLike[str],
+    cases: Sequence[Case],
+    *,
+    title: str,
+    introduction: str = "",
+    configuration: Mapping[str, object] | None = None,
+    threshold: float = 0.5,
+    construction: Construction = "T",
+    boundary: Boundary = "background",
+    max_pictures: int = 6,
+    overwrite: bool = False,
+) -> Path:
+    """Write one HTML file that tells what a run of refinements did: it needs no other file and makes no request.
+
+    It holds a summary, the worst cases with pictures (outlines, critical pixels, barcodes), a table of all cases, and
+    the configuration and environment.
+
+    Args:
+        path: Where to; appears whole or not at all.
+        cases: All images of the run, at least one; in any order.
+        title: Of the page.
+        introduction: A paragraph of plain text below the title.
+        configuration: Names and values to print, so that the run can be repeated.
+        threshold: The masks are the pixels with at least this probability.
+        construction: Of the barcodes.
+        boundary: Of the barcodes.
+        max_pictures: How many cases get pictures, worst first; the page says how many do not.
+        overwrite: Replace an existing file.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: If there is no case.
+        OSError: If the file exists and ``overwrite`` is false, or it cannot be written.
+        ImportError: If jinja2 or matplotlib is missing.
+    """
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+    except ImportError as error:
+        raise ImportError("a report needs jinja2 and matplotlib: pip install 'topoprior[report]'") from error
+    if not cases:
+        raise ValueError("a report needs at least one case, got none")
+    destination = Path(path)
+    check_new_file(destination, overwrite=overwrite)
+    ordered = sorted(cases, key=lambda case: case.badness)
+    options: dict[str, Any] = {"threshold": threshold, "construction": construction, "boundary": boundary}
+    templates = Environment(
+        loader=PackageLoader("topoprior.viewing.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    html = templates.get_template("page.html.j2").render(
+        title=title,
+        introduction=introduction,
+        summary=summarise(cases),
+        pictured=[(case, _panel(case, options)) for case in ordered[:max_pictures]],
+        cases=ordered,
+        configuration=dict(configuration or {}),
+        environment=environment(),
+    )
+    with new_file(destination, overwrite=overwrite) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+    return destination
+
+
+def summarise(cases: Sequence[Case]) -> dict[str, Any]:
+    """The numbers over all cases; Dice over those with a target, None if there is none."""
+    overlaps = [(case.dice_before, case.dice_after) for case in cases]
+    known = [(before, after) for before, after in overlaps if before is not None and after is not None]
+    refined = [case for case in cases if case.steps > 0]
+    return {
+        "images": len(cases),
+        "right_before": sum(case.error_before == 0 for case in cases),
+        "right_after": sum(case.error_after == 0 for case in cases),
+        "dice_before": fmean(before for before, _ in known) if known else None,
+        "dice_after": fmean(after for _, after in known) if known else None,
+        "refined": len(refined),
+        "median_pixels_changed": median(case.pixels_changed for case in refined) if refined else 0,
+        "seconds": sum(case.seconds for case in cases),
+    }
+
+
+def environment() -> dict[str, str]:
+    """Versions of what the run depends on; nothing that identifies the machine."""
+    found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
+    for package in ("topoprior", "torch", "numpy", "monai", "matplotlib"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def _panel(case: Case, options: dict[str, Any]) -> str:
+    """The before/after picture of a case as a data address."""
+    figure = before_after(case.picture, case.before, case.after, target=case.target, **options)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
