@@ -2,8 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
@@ -12,54 +12,80 @@
 #include <vector>
 
 #include "topoprior/grid.hpp"
+#include "topoprior/memory.hpp"
+#include "topoprior/threads.hpp"
+#include "topoprior/wider_registers.hpp"
 
 namespace topoprior {
 
-// The order of floats in [0, 1] is the order of their bits. Adding zero turns -0 into +0.
+// The order of floats in [0, 1] is the order of their bits. Adding zero turns -0 into +0; whatever lies outside, NaN
+// included, has bits above those of one when they are read without a sign.
 inline Key order_of(float value) { return std::bit_cast<Key>(value + 0.0F); }
 inline Key order_of(std::uint8_t value) { return value != 0 ? kOneKey : 0; }
-
-template <class Value>
-bool in_unit_interval(Value value) {
-    return value >= Value{0} && value <= Value{1};  // false for NaN
-}
+inline Key order_of(Key rank) { return rank; }
 
 [[noreturn]] inline void refuse_value(double value, std::size_t pixel) {
     throw std::invalid_argument("values must be finite and lie in [0, 1], got " + std::to_string(value) + " at pixel " +
                                 std::to_string(pixel));
 }
 
-// Copies `order(i)` of pixel i into the padded grid: forwards and negated (V), or backwards as it is (T).
-template <class Order>
-void fill_keys(const Grid& grid, bool vertex_construction, Key padding, Order&& order, Key* key) {
-    const std::size_t width = grid.side[0];
-    const std::size_t pixels = grid.pixels();
-    std::fill(key, key + grid.origin, padding);
-    Index end = grid.origin;
-    for (Index row = 0; row < grid.rows(); ++row) {
-        const Index begin = grid.row_begin(row);
-        std::fill(key + end, key + begin, padding);
-        Key* out = key + begin;
-        const std::size_t first = row * width;
-        if (vertex_construction) {
-            for (std::size_t x = 0; x < width; ++x) out[x] = kOneKey - order(first + x);
-        } else {
-            for (std::size_t x = 0; x < width; ++x) out[x] = order(pixels - 1 - first - x);
-        }
-        end = begin + static_cast<Index>(width);
-    }
-    std::fill(key + end, key + grid.cells, padding);
-}
-
 template <class Value>
 void check_values(const Value* values, std::size_t count) {
     if constexpr (std::is_floating_point_v<Value>) {
-        bool good = true;
-        for (std::size_t i = 0; i < count; ++i) good &= in_unit_interval(values[i]);
-        if (good) return;
         for (std::size_t i = 0; i < count; ++i)
-            if (!in_unit_interval(values[i])) refuse_value(static_cast<double>(values[i]), i);
+            if (!(values[i] >= Value{0} && values[i] <= Value{1})) refuse_value(static_cast<double>(values[i]), i);
     }
+}
+
+// Keys of a row, negated and forwards. Returns the largest order met, as an unsigned number.
+TOPOPRIOR_WIDER_REGISTERS
+inline std::uint32_t negated_row(const float* values, std::size_t count, Key* __restrict key) {
+    std::uint32_t largest = 0;
+    for (std::size_t x = 0; x < count; ++x) {
+        const Key order = order_of(values[x]);
+        largest = std::max(largest, static_cast<std::uint32_t>(order));
+        key[x] = kOneKey - order;
+    }
+    return largest;
+}
+
+// Keys of a row, backwards.
+TOPOPRIOR_WIDER_REGISTERS
+inline std::uint32_t reversed_row(const float* values, std::size_t count, Key* __restrict key) {
+    std::uint32_t largest = 0;
+    for (std::size_t x = 0; x < count; ++x) {
+        const Key order = order_of(values[count - 1 - x]);
+        largest = std::max(largest, static_cast<std::uint32_t>(order));
+        key[x] = order;
+    }
+    return largest;
+}
+
+// Keys of a row from any other kind of order: bytes, or ranks.
+template <class Order>
+void write_row(const Order* order, std::size_t count, bool vertex_construction, Key* key) {
+    for (std::size_t x = 0; x < count; ++x)
+        key[x] = vertex_construction ? kOneKey - order_of(order[x]) : order_of(order[count - 1 - x]);
+}
+
+// Fills the padded grid; `write(first, out)` writes the keys of the row whose first pixel has flat index `first`.
+// The T-construction reads the image backwards: its rows come in reverse, each of them reversed.
+template <class Write>
+void fill_keys(const Grid& grid, bool vertex_construction, Key padding, std::size_t threads, Write&& write, Key* key) {
+    const std::size_t rows = grid.rows();
+    const std::size_t slabs = std::min(threads, rows);
+    parallel_for(threads, slabs, [&](std::size_t slab, std::size_t) {
+        const std::size_t first = rows * slab / slabs;
+        const std::size_t last = rows * (slab + 1) / slabs;
+        Index padded = first == 0 ? 0 : grid.row_begin(static_cast<Index>(first - 1)) + grid.side[0];
+        for (std::size_t row = first; row < last; ++row) {
+            const Index begin = grid.row_begin(static_cast<Index>(row));
+            std::fill(key + padded, key + begin, padding);
+            write((vertex_construction ? row : rows - 1 - row) * grid.side[0], key + begin);
+            padded = begin + grid.side[0];
+        }
+        if (last == rows) std::fill(key + padded, key + grid.cells, padding);
+    });
 }
 
 // Ranks of doubles, equal values sharing one. Only needed where single precision would merge values.
@@ -76,20 +102,37 @@ inline std::vector<Key> ranks(const double* values, std::size_t count) {
     return rank;
 }
 
-template <class Value>
-void load_keys(const Grid& grid, const Value* values, bool vertex_construction, Key padding, Key* key) {
+inline void load_keys(const Grid& grid, const float* values, bool vertex_construction, Key padding, std::size_t threads, Key* key) {
+    const std::size_t width = grid.side[0];
+    std::atomic<bool> good = true;
+    const auto write = [&](std::size_t first, Key* out) {
+        const std::uint32_t largest = vertex_construction ? negated_row(values + first, width, out) : reversed_row(values + first, width, out);
+        if (largest > static_cast<std::uint32_t>(kOneKey)) good = false;
+    };
+    fill_keys(grid, vertex_construction, padding, threads, write, key);
+    if (!good) check_values(values, grid.pixels());
+}
+
+template <class Order>
+void load_orders(const Grid& grid, const Order* order, bool vertex_construction, Key padding, std::size_t threads, Key* key) {
+    const auto write = [&](std::size_t first, Key* out) { write_row(order + first, grid.side[0], vertex_construction, out); };
+    fill_keys(grid, vertex_construction, padding, threads, write, key);
+}
+
+inline void load_keys(const Grid& grid, const std::uint8_t* values, bool vertex_construction, Key padding, std::size_t threads, Key* key) {
+    load_orders(grid, values, vertex_construction, padding, threads, key);
+}
+
+inline void load_keys(const Grid& grid, const double* values, bool vertex_construction, Key padding, std::size_t threads, Key* key) {
     const std::size_t count = grid.pixels();
     check_values(values, count);
-    const auto direct = [values](std::size_t i) { return order_of(static_cast<std::conditional_t<std::is_same_v<Value, std::uint8_t>, std::uint8_t, float>>(values[i])); };
-    if constexpr (std::is_same_v<Value, double>) {
-        const bool exact = std::all_of(values, values + count, [](double v) { return static_cast<double>(static_cast<float>(v)) == v; });
-        if (!exact) {
-            const std::vector<Key> rank = ranks(values, count);
-            fill_keys(grid, vertex_construction, padding, [&rank](std::size_t i) { return rank[i]; }, key);
-            return;
-        }
+    if (std::all_of(values, values + count, [](double value) { return static_cast<double>(static_cast<float>(value)) == value; })) {
+        Buffer<float> single;
+        std::transform(values, values + count, single.get(count), [](double value) { return static_cast<float>(value); });
+        load_keys(grid, single.get(count), vertex_construction, padding, threads, key);
+    } else {
+        load_orders(grid, ranks(values, count).data(), vertex_construction, padding, threads, key);
     }
-    fill_keys(grid, vertex_construction, padding, direct, key);
 }
 
 }  // namespace topoprior

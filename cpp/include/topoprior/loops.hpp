@@ -5,12 +5,14 @@
 // opening edge, and every column has a pivot. It is built and reduced in two steps.
 //
 // 1. Boundaries. Every closing square is followed along the matching inside the lower stars, recomputed from the links,
-//    until only opening edges are left. Edges are visited from late to early, so those of one voxel come together, as
-//    six bits; a set of edges of a lower star is pushed along the spanning forest of the link to the roots. Squares are
-//    independent of each other: this step runs on all threads.
+//    down to opening edges. Edges are visited from late to early, so those of one voxel come together, as six bits; a
+//    set of edges of a lower star is pushed along the spanning forest of the link to the roots. Squares are independent
+//    of each other: this step runs on all threads. It stops once it knows the latest row and has visited kPatience
+//    voxels: the rest of the surface (in smooth volumes it can be large) stays as a list of edges, the tail, and is
+//    followed only as far as the reduction needs it.
 // 2. Reduction over F2, columns in the order of the filtration, latest edge as pivot. Rows are numbered in that order, so
 //    that the column being reduced is a set of small integers; it is kept as bits with a tree of occupied words above.
-//    Reduced columns are stored sorted and without cancelled pairs, as plain lists.
+//    Reduced columns are stored sorted and without cancelled pairs, as plain lists; so are their tails.
 #pragma once
 
 #include <algorithm>
@@ -22,6 +24,7 @@
 
 #include "topoprior/grid.hpp"
 #include "topoprior/lower_link.hpp"
+#include "topoprior/memory.hpp"
 #include "topoprior/merge_tree.hpp"
 #include "topoprior/threads.hpp"
 
@@ -59,7 +62,7 @@ public:
     }
 
 private:
-    std::vector<std::vector<std::uint64_t>> levels_;
+    std::vector<Array<std::uint64_t>> levels_;
 };
 
 class LoopReduction {
@@ -75,22 +78,29 @@ public:
     // `loop[i]`: row of the i-th sorted merge of dimension 0, or kNone if it joined components.
     // `first_merge[v]`: position of the first merge of voxel v in that order.
     LoopReduction(const Key* key, const Link3* link, const std::array<std::int32_t, 26>& offset, const Index* first_merge,
-                  const std::vector<Index>& loop)
+                  const Array<Index>& loop)
         : key_(key), link_(link), offset_(offset), first_merge_(first_merge), loop_(loop) {}
 
     // `squares` as they come in the image, with `closes[i]` where square i closes a loop; `sorted` lists them in the order
     // of the filtration; `opening[row]` is the voxel of a row. Appends the pairs of non-zero length.
-    void run(const std::vector<Square>& squares, const std::vector<std::uint8_t>& closes, const std::uint64_t* sorted,
-             const std::vector<Index>& opening, std::size_t threads, std::vector<Pair>& pairs) {
+    void run(const Array<Square>& squares, const Array<std::uint8_t>& closes, const std::uint64_t* sorted,
+             const Array<Index>& opening, std::size_t threads, Array<Pair>& pairs) {
         boundaries(squares, closes, threads);
         reduce(squares, closes, sorted, opening, pairs);
     }
 
 private:
+    // A column as two lists in one: rows, latest first, then the tail of edges still to be followed.
     struct Column {
-        const Index* begin;
-        Index size;
+        Array<Index>* store = nullptr;
+        std::size_t begin = 0;
+        Index rows = 0;
+        Index tail = 0;  // entries, each two Index wide
     };
+
+    // Measured on noise, where nearly every surface ends within this many voxels, and on smooth volumes, where it may
+    // go on for thousands.
+    static constexpr unsigned kPatience = 64;
 
     // Entries sort by (key, voxel); the lowest three bits name the direction of the edge.
     using Entry = std::uint64_t;
@@ -98,52 +108,50 @@ private:
         return static_cast<Entry>(static_cast<std::uint32_t>(key)) << 32 | static_cast<Entry>(voxel) << 3 | direction;
     }
 
-    void boundaries(const std::vector<Square>& squares, const std::vector<std::uint8_t>& closes, std::size_t threads) {
+    void boundaries(const Array<Square>& squares, const Array<std::uint8_t>& closes, std::size_t threads) {
         const std::size_t pieces = threads == 1 ? 1 : 16 * threads;
         const std::size_t size = (squares.size() + pieces - 1) / pieces;
-        columns_.resize(squares.size());
+        columns_.assign(squares.size(), {});
         stores_.assign(pieces, {});
         parallel_for(threads, pieces, [&](std::size_t piece, std::size_t) {
-            std::vector<Entry> heap;
-            std::vector<Index>& store = stores_[piece];
-            const std::size_t begin = std::min(piece * size, squares.size());
-            const std::size_t end = std::min(begin + size, squares.size());
-            for (std::size_t i = begin; i < end; ++i) {
-                const std::size_t before = store.size();
-                if (closes[i] != 0) boundary(squares[i], heap, store);
-                columns_[i] = {nullptr, static_cast<Index>(store.size() - before)};
-            }
-            const Index* next = store.data();
-            for (std::size_t i = begin; i < end; ++i) {
-                columns_[i].begin = next;
-                next += columns_[i].size;
+            Array<Entry> heap;
+            Array<Index> rows;
+            const std::size_t end = std::min((piece + 1) * size, squares.size());
+            for (std::size_t i = piece * size; i < end; ++i) {
+                if (closes[i] == 0) continue;
+                boundary(squares[i], heap, rows);
+                columns_[i] = store(rows, heap, stores_[piece]);
             }
         });
     }
 
-    // Appends the rows of a square's boundary, latest first.
-    void boundary(Square square, std::vector<Entry>& heap, std::vector<Index>& rows) const {
+    // The latest row of a square's boundary, further ones as far as patience goes, and the tail as a heap.
+    void boundary(Square square, Array<Entry>& heap, Array<Index>& rows) const {
         heap.clear();
-        const unsigned a = kEdges[square.edge].first;
-        const unsigned b = kEdges[square.edge].second;
+        rows.clear();
+        const auto row = [&rows](Index value) { rows.push_back(value); };
         push_far_edges(square.at, square.edge, heap);
-        flow(square.at, 1U << a | 1U << b, heap, rows);
-        while (!heap.empty()) {
-            const auto voxel = static_cast<Index>(heap.front() >> 3 & (kMostCells - 1));
-            const Entry owner = heap.front() >> 3;
-            unsigned directions = 0;
-            while (!heap.empty() && heap.front() >> 3 == owner) {
-                directions ^= 1U << (heap.front() & 7);
-                std::pop_heap(heap.begin(), heap.end());
-                heap.pop_back();
-            }
-            if (directions != 0) flow(voxel, directions, heap, rows);
+        flow(square.at, 1U << kEdges[square.edge].first | 1U << kEdges[square.edge].second, heap, row);
+        for (unsigned visited = 0; !heap.empty() && (rows.empty() || visited < kPatience); ++visited) flow_latest(heap, row);
+    }
+
+    // Takes all edges of the latest voxel from the heap, and follows those that do not cancel.
+    template <class Row>
+    void flow_latest(Array<Entry>& heap, Row&& row) const {
+        const Entry owner = heap.front() >> 3;
+        unsigned directions = 0;
+        while (!heap.empty() && heap.front() >> 3 == owner) {
+            directions ^= 1U << (heap.front() & 7);
+            std::pop_heap(heap.begin(), heap.end());
+            heap.pop_back();
         }
+        if (directions != 0) flow(static_cast<Index>(owner & (kMostCells - 1)), directions, heap, row);
     }
 
     // Pushes a set of edges of a lower star to the roots of the link's forest. The squares passed on the way leave their
     // far edges on the heap; the root of the first component is matched with the voxel itself, the others are critical.
-    void flow(Index voxel, unsigned directions, std::vector<Entry>& heap, std::vector<Index>& rows) const {
+    template <class Row>
+    void flow(Index voxel, unsigned directions, Array<Entry>& heap, Row&& row) const {
         const Link3 link = link_[voxel];
         unsigned squares = 0;
         unsigned roots = 0;
@@ -165,12 +173,12 @@ private:
             Index merge = first_merge_[voxel];
             for (unsigned v = first + 1; v < root; ++v)
                 merge += (link >> v & 1) && kLinkTable.parent(link, v) == LinkTable::kRoot ? 1 : 0;
-            if (loop_[merge] != kNone) rows.push_back(loop_[merge]);
+            if (loop_[merge] != kNone) row(loop_[merge]);
         }
     }
 
     // The two edges of a square that do not touch the voxel whose lower star it lies in.
-    void push_far_edges(Index voxel, unsigned edge, std::vector<Entry>& heap) const {
+    void push_far_edges(Index voxel, unsigned edge, Array<Entry>& heap) const {
         const unsigned a = kEdges[edge].first;
         const unsigned b = kEdges[edge].second;
         const Index beside_a = voxel + static_cast<Index>(offset_[a]);
@@ -180,7 +188,7 @@ private:
         push_edge(beside_b, corner, a, heap);
     }
 
-    void push_edge(Index from, Index to, unsigned direction, std::vector<Entry>& heap) const {
+    void push_edge(Index from, Index to, unsigned direction, Array<Entry>& heap) const {
         const bool from_is_later = key_[from] != key_[to] ? key_[from] > key_[to] : from > to;
         const Index owner = from_is_later ? from : to;
         if (key_[owner] == kLowestKey) return;  // inside the padding, which is one contractible piece
@@ -188,24 +196,27 @@ private:
         std::push_heap(heap.begin(), heap.end());
     }
 
-    void reduce(const std::vector<Square>& squares, const std::vector<std::uint8_t>& closes, const std::uint64_t* sorted,
-                const std::vector<Index>& opening, std::vector<Pair>& pairs) {
-        std::vector<Index> owner(opening.size(), kNone);
-        BitTree bits;
-        bits.reset(opening.size());
+    void reduce(const Array<Square>& squares, const Array<std::uint8_t>& closes, const std::uint64_t* sorted,
+                const Array<Index>& opening, Array<Pair>& pairs) {
+        Array<Index> owner(opening.size(), kNone);
+        bits_.reset(opening.size());
+        Array<Index> rows;
         for (std::size_t position = 0; position < squares.size(); ++position) {
             const auto record = static_cast<Index>(sorted[position]);
             if (closes[record] == 0) continue;
-            Column& column = columns_[record];
-            Index pivot = column.begin[0];
+            Index pivot = (*columns_[record].store)[columns_[record].begin];
             if (owner[pivot] != kNone) {
-                for (Index i = 0; i < column.size; ++i) bits.toggle(column.begin[i]);
+                add(columns_[record]);
                 while (owner[pivot] != kNone) {
-                    const Column other = columns_[owner[pivot]];
-                    for (Index i = 0; i < other.size; ++i) bits.toggle(other.begin[i]);
-                    pivot = bits.maximum();
+                    add(columns_[owner[pivot]]);
+                    pivot = latest_row(opening);
                 }
-                column = store(bits);
+                rows.clear();
+                while (!bits_.empty()) {
+                    rows.push_back(bits_.maximum());
+                    bits_.toggle(rows.back());
+                }
+                columns_[record] = store(rows, tail_, reduced_);
             }
             owner[pivot] = record;
             const Index opens = opening[pivot];
@@ -214,33 +225,55 @@ private:
         }
     }
 
-    // Empties the set into a list, latest first, in memory that does not move.
-    Column store(BitTree& bits) {
-        scratch_.clear();
-        while (!bits.empty()) {
-            const Index value = bits.maximum();
-            bits.toggle(value);
-            scratch_.push_back(value);
+    void add(const Column& column) {
+        const Index* next = column.store->data() + column.begin;
+        for (Index i = 0; i < column.rows; ++i) bits_.toggle(*next++);
+        for (Index i = 0; i < column.tail; ++i, next += 2) {
+            tail_.push_back(static_cast<Entry>(next[0]) << 32 | next[1]);
+            std::push_heap(tail_.begin(), tail_.end());
         }
-        if (arena_.empty() || arena_.back().capacity() - arena_.back().size() < scratch_.size()) {
-            arena_.emplace_back();
-            arena_.back().reserve(std::max<std::size_t>(std::size_t{1} << 18, scratch_.size()));
+    }
+
+    // Follows the tail until none of it can be later than the latest row.
+    Index latest_row(const Array<Index>& opening) {
+        for (;;) {
+            if (tail_.empty()) return bits_.maximum();
+            if (!bits_.empty()) {
+                const Index row = bits_.maximum();
+                if (tail_.front() < entry(key_[opening[row]], opening[row], 0)) return row;
+            }
+            flow_latest(tail_, [this](Index row) { bits_.toggle(row); });
         }
-        std::vector<Index>& block = arena_.back();
-        const std::size_t begin = block.size();
-        block.insert(block.end(), scratch_.begin(), scratch_.end());
-        return {block.data() + begin, static_cast<Index>(scratch_.size())};
+    }
+
+    // Writes rows and tail, cancelled pairs left out, to the end of a store; the tail is empty afterwards.
+    static Column store(const Array<Index>& rows, Array<Entry>& tail, Array<Index>& store) {
+        Column column{&store, store.size(), static_cast<Index>(rows.size()), 0};
+        store.insert(store.end(), rows.begin(), rows.end());
+        std::sort(tail.begin(), tail.end());
+        for (std::size_t i = 0; i < tail.size(); ++i) {
+            if (i + 1 < tail.size() && tail[i] == tail[i + 1]) {
+                ++i;
+                continue;
+            }
+            store.push_back(static_cast<Index>(tail[i] >> 32));
+            store.push_back(static_cast<Index>(tail[i]));
+            ++column.tail;
+        }
+        tail.clear();
+        return column;
     }
 
     const Key* key_;
     const Link3* link_;
     const std::array<std::int32_t, 26>& offset_;
     const Index* first_merge_;
-    const std::vector<Index>& loop_;
-    std::vector<Column> columns_;
-    std::vector<std::vector<Index>> stores_;
-    std::vector<std::vector<Index>> arena_;
-    std::vector<Index> scratch_;
+    const Array<Index>& loop_;
+    Array<Column> columns_;
+    std::vector<Array<Index>> stores_;  // of the boundaries, one for each piece of the parallel loop
+    Array<Index> reduced_;
+    BitTree bits_;             // the column being reduced: its rows,
+    Array<Entry> tail_;  // and the edges still to be followed, as a heap
 };
 
 }  // namespace topoprior

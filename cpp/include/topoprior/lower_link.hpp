@@ -24,15 +24,7 @@
 #include <cstdint>
 
 #include "topoprior/grid.hpp"
-
-// The local pass is a loop over rows that compilers vectorise. Where the loader can choose between versions of a
-// function, it is compiled for wider registers as well; elsewhere the macro is empty and the code the same.
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define TOPOPRIOR_WIDER_REGISTERS \
-    __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define TOPOPRIOR_WIDER_REGISTERS
-#endif
+#include "topoprior/wider_registers.hpp"
 
 namespace topoprior {
 
@@ -46,11 +38,11 @@ inline constexpr Link3 kVertices3 = 0x3F;
 
 // ---------------------------------------------------------------------------------------------------- 2-D
 
-// Link of every pixel of a row, and whether it is not regular. Neighbours with a larger index are earlier only if
+// Link of every pixel of a run, and whether it is not regular. Neighbours with a larger index are earlier only if
 // their key is smaller; those with a smaller index also if it is equal.
 TOPOPRIOR_WIDER_REGISTERS
-inline void link_row(const Key* up, const Key* middle, const Key* down, std::size_t count, Link2* link,
-                     std::uint8_t* critical) {
+inline void link_run(const Key* up, const Key* middle, const Key* down, std::size_t count,
+                     Link2* __restrict link, std::uint8_t* __restrict critical) {
     for (std::size_t x = 0; x < count; ++x) {
         const Key own = middle[x];
         const int east = middle[x + 1] < own ? 1 : 0;
@@ -71,11 +63,18 @@ inline void link_row(const Key* up, const Key* middle, const Key* down, std::siz
     }
 }
 
-// Vertices where a component of the link begins, going around; and where one ends.
+// Vertices where a component of the link begins, going around.
 inline unsigned component_begins(Link2 link) {
     return kVertices2 & link & ~static_cast<unsigned>(std::rotl(link, 1));
 }
-inline unsigned component_ends(Link2 link) { return kVertices2 & link & ~(static_cast<unsigned>(link) >> 1); }
+
+// A neighbour that enters later in every gap between two components, going around: the axis neighbour after the end of
+// a component if that is later, else the diagonal one between.
+inline unsigned component_gaps(Link2 link) {
+    const unsigned ends = kVertices2 & link & ~(static_cast<unsigned>(link) >> 1);
+    const unsigned next = std::rotl(static_cast<Link2>(ends), 2);
+    return (next & ~static_cast<unsigned>(link)) | static_cast<unsigned>(std::rotr(static_cast<Link2>(next & link), 1));
+}
 
 // ---------------------------------------------------------------------------------------------------- 3-D
 
@@ -149,12 +148,12 @@ inline std::array<std::int32_t, 26> neighbour_offsets(const Grid& grid) {
     return offset;
 }
 
-// Link of every voxel of a row, and whether it may not be regular: Euler characteristic other than 1, or two
+// Link of every voxel of a run, and whether it may not be regular: Euler characteristic other than 1, or two
 // components with one loop, which the Euler characteristic cannot see. The latter needs 4, 5 or 6 vertices and at most
 // 0, 1 or 3 triangles (an isolated vertex beside a loop leaves no room for more), a test that smooth images never pass.
-// `row[3 * (dz + 1) + dy + 1]` points at the row of voxels displaced by (dy, dz).
+// `row[3 * (dz + 1) + dy + 1]` points at the run displaced by (dy, dz).
 TOPOPRIOR_WIDER_REGISTERS
-inline void link_row(const Key* const* row, std::size_t count, Link3* link, std::uint8_t* critical) {
+inline void link_run(const Key* const* row, std::size_t count, Link3* __restrict link, std::uint8_t* __restrict critical) {
     const Key *mm = row[0], *zm = row[1], *pm = row[2];  // z - 1, with y - 1, y, y + 1
     const Key *mz = row[3], *zz = row[4], *pz = row[5];  // z
     const Key *mp = row[6], *zp = row[7], *pp = row[8];  // z + 1

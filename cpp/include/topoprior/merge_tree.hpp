@@ -3,14 +3,18 @@
 // Looking down, the nodes are the minima of the keys, and the components of a pixel's lower link say which of them
 // merge there. Looking up, the nodes are the maxima, and the regions of the complement of the link merge. Both are the
 // same procedure: find the extremum that every side of a critical pixel leads to, sort the critical pixels, and join.
-// O(n) for the walks, O(c log c) for c critical pixels; 4 bytes per pixel for the labels.
+// O(n) for the ways, O(c log c) for c critical pixels; 4 bytes per pixel for the labels, of which few are touched.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
-#include "topoprior/buffer.hpp"
+#include "topoprior/memory.hpp"
 #include "topoprior/grid.hpp"
 #include "topoprior/lower_link.hpp"
 #include "topoprior/sorting.hpp"
@@ -32,63 +36,113 @@ struct Merge {
 
 enum class Looking { down, up };
 
-// The next pixel on a way down or up from a pixel that is no extremum.
+// Offsets to the next pixel on a way down or up, by link; 0 at an extremum, where the way ends.
 template <Looking kLooking>
-inline unsigned next_bit(Link2 link) {
-    if constexpr (kLooking == Looking::down) return static_cast<unsigned>(std::countr_zero(link));
-    const unsigned axis = ~static_cast<unsigned>(link) & kVertices2;
-    return static_cast<unsigned>(std::countr_zero(axis != 0 ? axis : ~static_cast<unsigned>(link)));
-}
-
-template <Looking kLooking>
-inline unsigned next_bit(Link3 link) {
-    return static_cast<unsigned>(std::countr_zero(kLooking == Looking::down ? link : ~link));
-}
-
-// Node 1 is the padding, where that is an extremum; the others are pixels. Node 0 stands for "not known yet".
-inline constexpr Index kUnknown = 0;
-inline constexpr Index kFrame = 1;
-
-template <Looking kLooking>
-class MergeTree {
+class Steps2 {
 public:
-    std::vector<Merge> merges;  // to be filled by the caller, in the order of the pixels
-
-    // Begins with the extrema of an image; `frame` says whether the padding is one of them.
-    void begin(const Grid& grid, const Key* key, const std::vector<Index>& extrema, bool frame) {
-        label_ = labels_.zeroed(grid.cells);
-        merges.clear();
-        order_.assign(2, kLooking == Looking::down ? 0 : ~std::uint64_t{0});
-        order_.reserve(extrema.size() + 2);
-        if (frame) mark_frame(grid);
-        for (const Index pixel : extrema) {
-            label_[pixel] = static_cast<Index>(order_.size());
-            order_.push_back(packed(key[pixel], pixel));
+    explicit Steps2(const Grid& grid) {
+        const auto sy = static_cast<std::int32_t>(grid.stride_y);
+        offset_ = {1, sy + 1, sy, sy - 1, -1, -sy - 1, -sy, -sy + 1};
+        for (unsigned link = 0; link < 256; ++link) {
+            const unsigned axis = kVertices2 & (kLooking == Looking::down ? link : ~link);
+            const unsigned bits = axis != 0 || kLooking == Looking::down ? axis : ~link & 0xFF;
+            step_[link] = bits == 0 ? 0 : offset_[static_cast<std::size_t>(std::countr_zero(bits))];
         }
     }
+    Index next(Link2 link) const { return static_cast<Index>(step_[link]); }
+    Index neighbour(Index pixel, unsigned bit) const { return pixel + static_cast<Index>(offset_[bit]); }
 
-    // The extremum that a pixel leads to. Every pixel is walked over at most once: the way is labelled afterwards.
-    template <class Link, class Offsets>
-    Index extremum(Index pixel, const Link* link, const Offsets& offset) {
-        Index end = pixel;
-        while (label_[end] == kUnknown) end += static_cast<Index>(offset[next_bit<kLooking>(link[end])]);
-        const Index node = label_[end];
-        while (label_[pixel] == kUnknown) {
-            label_[pixel] = node;
-            pixel += static_cast<Index>(offset[next_bit<kLooking>(link[pixel])]);
+private:
+    std::array<std::int32_t, 8> offset_;
+    std::array<std::int32_t, 256> step_;
+};
+
+template <Looking kLooking>
+class Steps3 {
+public:
+    explicit Steps3(const Grid& grid) {
+        const auto offset = neighbour_offsets(grid);
+        std::copy(offset.begin(), offset.end(), offset_.begin());
+        end_ = kLooking == Looking::down ? 6 : 26;
+    }
+    Index next(Link3 link) const {
+        const Link3 end = Link3{1} << end_;
+        const auto bit = static_cast<unsigned>(std::countr_zero((kLooking == Looking::down ? link & (end - 1) : ~link) | end));
+        return bit == end_ ? 0 : static_cast<Index>(offset_[bit]);
+    }
+    Index neighbour(Index voxel, unsigned bit) const { return voxel + static_cast<Index>(offset_[bit]); }
+
+private:
+    std::array<std::int32_t, 27> offset_{};
+    unsigned end_;
+};
+
+// Node 0 is the padding, where that is an extremum; the others are pixels.
+inline constexpr Index kFrame = 0;
+
+template <Looking kLooking, class Link, class Steps>
+class MergeTree {
+public:
+    Array<Merge> merges;  // in the order of the pixels
+
+    // Begins with the extrema of an image; `frame` says whether the padding is one of them. Only their labels are written
+    // and read, so that two trees can share the array.
+    void begin(const Grid& grid, const Key* key, Link* link, Index* label, const Array<Index>& extrema, bool frame) {
+        steps_.emplace(grid);
+        link_ = link;
+        cells_ = grid.cells;
+        end_ = nullptr;
+        label_ = label;
+        merges.clear();
+        order_.resize(extrema.size() + 1);
+        order_[kFrame] = kLooking == Looking::down ? 0 : ~std::uint64_t{0};
+        if (frame) mark_frame(grid);
+        for (std::size_t i = 0; i < extrema.size(); ++i) {
+            label_[extrema[i]] = static_cast<Index>(i + 1);
+            order_[i + 1] = packed(key[extrema[i]], extrema[i]);
         }
-        return node;
+        saddles_ = 0;
+        sides_ = 0;
+    }
+
+    // The component of a saddle that holds its neighbour `bit` will meet, at the saddle, those added with `further`.
+    void add_saddle(Index pixel, unsigned bit) {
+        if (sides_ > kBlock) flush();
+        saddle_[saddles_] = pixel;
+        first_[saddles_++] = sides_;
+        side_[sides_++] = steps_->neighbour(pixel, bit);
+    }
+    void further(unsigned bit) { side_[sides_++] = steps_->neighbour(saddle_[saddles_ - 1], bit); }
+
+    // Follows the sides added so far to their extrema and appends their merges.
+    void flush() {
+        walk();
+        std::size_t next = merges.size();
+        merges.resize(next + sides_ - saddles_);
+        first_[saddles_] = sides_;
+        for (Index i = 0; i < saddles_; ++i)
+            for (Index side = first_[i] + 1; side < first_[i + 1]; ++side) merges[next++] = {saddle_[i], side_[first_[i]], side_[side]};
+        saddles_ = 0;
+        sides_ = 0;
     }
 
     // Joins in the given order (looking up: from its end), appends the pairs of non-zero length, and tells
     // `joined(position, merge)` for every merge whether it joined two components.
     template <class Joined>
-    void join(const std::uint64_t* sorted, std::vector<Pair>& pairs, Joined&& joined) {
+    void join(const std::uint64_t* sorted, Array<Pair>& pairs, Joined&& joined) {
         parent_.resize(order_.size());
         for (std::size_t node = 0; node < order_.size(); ++node) parent_[node] = static_cast<Index>(node);
         const std::size_t count = merges.size();
+        const auto position_of = [count](std::size_t i) { return kLooking == Looking::down ? i : count - 1 - i; };
         for (std::size_t i = 0; i < count; ++i) {
-            const std::size_t position = kLooking == Looking::down ? i : count - 1 - i;
+            const std::size_t position = position_of(i);
+            if (i + kAhead < count) {
+                // The order is known, so that the next records can be on their way: they lie all over the memory.
+                prefetch(&merges[static_cast<Index>(sorted[position_of(i + kAhead)])]);
+                const Merge& soon = merges[static_cast<Index>(sorted[position_of(i + kAhead / 2)])];
+                prefetch(&parent_[soon.first]);
+                prefetch(&parent_[soon.second]);
+            }
             const auto record = static_cast<Index>(sorted[position]);
             const Merge merge = merges[record];
             const Index first = find(merge.first);
@@ -109,14 +163,6 @@ public:
         }
     }
 
-    Index* labels() { return label_; }
-
-    void release() {
-        labels_.release();
-        std::vector<std::uint64_t>().swap(order_);
-        std::vector<Index>().swap(parent_);
-    }
-
 private:
     // The root of a component is its eldest extremum, so no ranks are kept; path halving is fast enough.
     Index find(Index node) {
@@ -127,9 +173,54 @@ private:
         return node;
     }
 
+    static constexpr std::size_t kAhead = 16;
+
+    // Ways of a block are followed side by side, one step each in turn: a step waits for memory, and single ways end where
+    // no processor expects it. Ways longer than kRounds, which only special images have, are remembered where they
+    // went, so that the total stays O(n).
+    static constexpr Index kBlock = 1024;
+    static constexpr unsigned kRounds = 96;
+
+    void walk() {
+        for (Index i = 0; i < sides_; ++i) active_[i] = i;
+        Index left = sides_;
+        for (unsigned round = 0; round < kRounds && left > 0; ++round) {
+            Index still = 0;
+            for (Index i = 0; i < left; ++i) {
+                const Index side = active_[i];
+                const Index step = steps_->next(link_[side_[side]]);
+                side_[side] += step;
+                active_[still] = side;
+                still += step != 0 ? 1 : 0;
+            }
+            left = still;
+        }
+        for (Index i = 0; i < left; ++i) side_[active_[i]] = walk_far(side_[active_[i]]);
+        for (Index i = 0; i < sides_; ++i) side_[i] = label_[side_[i]];
+    }
+
+    Index walk_far(Index pixel) {
+        if (end_ == nullptr) end_ = ends_.zeroed(cells_);
+        Index last = pixel;
+        while (end_[last] == 0) {
+            const Index step = steps_->next(link_[last]);
+            if (step == 0) end_[last] = last + 1;
+            last += step;
+        }
+        const Index end = end_[last];
+        while (end_[pixel] == 0) {
+            end_[pixel] = end;
+            pixel += steps_->next(link_[pixel]);
+        }
+        return end - 1;
+    }
+
+    // The padding becomes one extremum: ways end on it, and all of its cells carry one label.
     void mark_frame(const Grid& grid) {
-        const auto fill = [this](Index begin, Index end) {
-            for (Index cell = begin; cell < end; ++cell) label_[cell] = kFrame;
+        constexpr Link kEnd = kLooking == Looking::down ? Link{0} : static_cast<Link>(~Link{0});
+        const auto fill = [&](Index begin, Index end) {
+            std::fill(label_ + begin, label_ + end, kFrame);
+            std::fill(link_ + begin, link_ + end, kEnd);
         };
         const Index planes = grid.cells / grid.stride_z;
         for (Index z = 0; z < planes; ++z) {
@@ -138,32 +229,41 @@ private:
                 fill(begin, begin + grid.stride_z);
                 continue;
             }
+            for (Index row = begin; row < begin + grid.stride_z; row += grid.stride_y) {
+                fill(row, row + 1);
+                fill(row + grid.stride_y - 1, row + grid.stride_y);
+            }
             fill(begin, begin + grid.stride_y);
             fill(begin + grid.stride_z - grid.stride_y, begin + grid.stride_z);
-            for (Index row = begin; row < begin + grid.stride_z; row += grid.stride_y)
-                label_[row] = label_[row + grid.stride_y - 1] = kFrame;
         }
     }
 
-    Buffer<Index> labels_;
-    Index* label_ = nullptr;
-    std::vector<std::uint64_t> order_;  // of the extremum of each node
-    std::vector<Index> parent_;
+    std::optional<Steps> steps_;
+    Link* link_ = nullptr;
+    Index cells_ = 0;
+    Index* label_ = nullptr;  // of extrema and the frame only
+    Buffer<Index> ends_;
+    Index* end_ = nullptr;  // of far ways, plus one; 0 where none has passed
+    Array<std::uint64_t> order_;  // of the extremum of each node
+    Array<Index> parent_;
+
+    // The block: saddles, where their sides begin, and where the sides have got to. A saddle has at most 6 sides.
+    std::array<Index, kBlock + 8> saddle_;
+    std::array<Index, kBlock + 8> first_;
+    std::array<Index, kBlock + 8> side_;
+    std::array<Index, kBlock + 8> active_;
+    Index saddles_ = 0;
+    Index sides_ = 0;
 };
 
 // Merges sorted by the key of their pixel; merges of one pixel keep their order.
 class SortedMerges {
 public:
-    const std::uint64_t* sort(const std::vector<Merge>& merges, const Key* key) {
+    const std::uint64_t* sort(const Array<Merge>& merges, const Key* key) {
         std::uint64_t* records = first_.get(merges.size());
         for (std::size_t i = 0; i < merges.size(); ++i)
             records[i] = static_cast<std::uint64_t>(static_cast<std::uint32_t>(key[merges[i].at])) << 32 | i;
         return sort_by_key(records, second_.get(merges.size()), merges.size());
-    }
-
-    void release() {
-        first_.release();
-        second_.release();
     }
 
 private:

@@ -8,11 +8,12 @@
 #include <vector>
 
 #include "topoprior/grid.hpp"
+#include "topoprior/memory.hpp"
 
 namespace topoprior {
 
 template <class Bar, class Value>
-std::vector<Bar> path_bars(const Value* values, std::size_t count, bool outside_is_foreground) {
+Array<Bar> path_bars(const Value* values, std::size_t count, bool outside_is_foreground) {
     const auto outside = static_cast<Index>(count);  // a further node, joined to both ends if it is foreground
     constexpr Index kNobody = ~Index{0};
     std::vector<Index> order(count);
@@ -25,7 +26,7 @@ std::vector<Bar> path_bars(const Value* values, std::size_t count, bool outside_
         while (parent[node] != node) node = parent[node] = parent[parent[node]];
         return node;
     };
-    std::vector<Bar> bars;
+    Array<Bar> bars;
     for (std::size_t i = 0; i < count; ++i) {
         const Index pixel = order[i];
         parent[pixel] = pixel;

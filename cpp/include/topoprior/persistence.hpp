@@ -21,9 +21,11 @@
 #include <cstring>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
-#include "topoprior/buffer.hpp"
+#include "topoprior/memory.hpp"
 #include "topoprior/grid.hpp"
 #include "topoprior/keys.hpp"
 #include "topoprior/loops.hpp"
@@ -52,25 +54,14 @@ struct Bar {
 };
 
 // The bars of one image, per dimension, longest first.
-using Bars = std::array<std::vector<Bar>, 3>;
+using Bars = std::array<Array<Bar>, 3>;
 
 namespace detail {
 
-template <int kDimension>
-struct LinkOf;
-template <>
-struct LinkOf<2> {
-    using Type = Link2;
-};
-template <>
-struct LinkOf<3> {
-    using Type = Link3;
-};
-
 struct CriticalPixels {
-    std::vector<Index> minima;
-    std::vector<Index> maxima;
-    std::vector<Index> saddles;
+    Array<Index> minima;
+    Array<Index> maxima;
+    Array<Index> saddles;
 
     void clear() {
         minima.clear();
@@ -89,19 +80,21 @@ struct CriticalPixels {
 // The working memory of one thread, and the algorithm on one image of 2 or 3 axes.
 template <int kDimension>
 class ImagePersistence {
-    using Link = typename detail::LinkOf<kDimension>::Type;
+    using Link = std::conditional_t<kDimension == 2, Link2, Link3>;
+    template <Looking kLooking>
+    using Steps = std::conditional_t<kDimension == 2, Steps2<kLooking>, Steps3<kLooking>>;
 
 public:
     // Pairs in padded indices, by what merges: minima (dimension 0 of the keys), loops (3-D), maxima (top dimension).
-    std::vector<Pair> minima_pairs;
-    std::vector<Pair> loop_pairs;
-    std::vector<Pair> maxima_pairs;
+    Array<Pair> minima_pairs;
+    Array<Pair> loop_pairs;
+    Array<Pair> maxima_pairs;
 
     // Bars of one image. `wanted` has bit 0 for minima, bit 1 for loops, bit 2 for maxima.
     template <class Value>
     void run(const Grid& grid, const Value* values, bool vertex_construction, Key padding, unsigned wanted, std::size_t threads) {
         Key* key = keys_.get(grid.cells);
-        load_keys(grid, values, vertex_construction, padding, key);
+        load_keys(grid, values, vertex_construction, padding, threads, key);
         Link* link = links_.get(grid.cells);
         find_critical_pixels(grid, key, link, threads);
         minima_pairs.clear();
@@ -121,7 +114,7 @@ public:
     const Key* keys() { return keys_.get(0); }
 
 private:
-    static Index extreme(const std::vector<Index>& pixels, const Key* key, bool highest) {
+    static Index extreme(const Array<Index>& pixels, const Key* key, bool highest) {
         Index best = pixels.front();
         for (const Index pixel : pixels)
             if ((packed(key[pixel], pixel) > packed(key[best], best)) == highest) best = pixel;
@@ -136,92 +129,99 @@ private:
             const auto begin = static_cast<Index>(rows * slab / slabs);
             const auto end = static_cast<Index>(rows * (slab + 1) / slabs);
             slabs_[slab].clear();
-            std::vector<std::uint8_t> critical(grid.side[0] + 8, 0);
-            for (Index row = begin; row < end; ++row) {
-                const Index first = grid.row_begin(row);
-                links_of_row(grid, key + first, link + first, critical.data());
-                collect(link, first, grid.side[0], critical.data(), slabs_[slab]);
+            Array<std::uint8_t> critical;
+            for (Index row = begin; row < end;) {
+                // Several rows at once, the padding between them included: short rows would leave the registers half empty.
+                const Index last = std::min(end, row + std::max<Index>(1, kRun / grid.stride_y)) - 1;
+                const Index first_cell = grid.row_begin(row);
+                const Index cells = grid.row_begin(last) + grid.side[0] - first_cell;
+                critical.resize(cells + 8);
+                links_of_run(grid, key + first_cell, link + first_cell, cells, critical.data());
+                for (; row <= last; ++row) {
+                    const Index first = grid.row_begin(row);
+                    collect(link, first, grid.side[0], critical.data() + (first - first_cell), slabs_[slab]);
+                }
             }
         });
         critical_.clear();
         for (const auto& slab : slabs_) critical_.append(slab);
     }
 
-    static void links_of_row(const Grid& grid, const Key* row, Link* link, std::uint8_t* critical) {
+    static constexpr Index kRun = 4096;
+
+    static void links_of_run(const Grid& grid, const Key* run, Link* link, Index cells, std::uint8_t* critical) {
         const auto sy = static_cast<std::ptrdiff_t>(grid.stride_y);
         if constexpr (kDimension == 2) {
-            link_row(row - sy, row, row + sy, grid.side[0], link, critical);
+            link_run(run - sy, run, run + sy, cells, link, critical);
         } else {
             const auto sz = static_cast<std::ptrdiff_t>(grid.stride_z);
-            const std::array<const Key*, 9> rows = {row - sz - sy, row - sz, row - sz + sy, row - sy,     row,
-                                                    row + sy,      row + sz - sy, row + sz, row + sz + sy};
-            link_row(rows.data(), grid.side[0], link, critical);
+            const std::array<const Key*, 9> runs = {run - sz - sy, run - sz, run - sz + sy, run - sy,     run,
+                                                    run + sy,      run + sz - sy, run + sz, run + sz + sy};
+            link_run(runs.data(), cells, link, critical);
         }
     }
 
-    // Eight flags at a time: in smooth images nearly all are zero.
-    static void collect(const Link* link, Index first, Index width, std::uint8_t* critical, detail::CriticalPixels& found) {
-        for (Index x = width; x < ((width + 7U) & ~7U); ++x) critical[x] = 0;
+    // Eight flags at a time: in smooth images nearly all are zero. Where they are not, they are unpredictable, so every
+    // pixel is written to all three lists, and the ends of the lists move by what it is.
+    static void collect(const Link* link, Index first, Index width, const std::uint8_t* critical, detail::CriticalPixels& found) {
+        Index* minima = room(found.minima, width);
+        Index* maxima = room(found.maxima, width);
+        Index* saddles = room(found.saddles, width);
         for (Index block = 0; block < width; block += 8) {
             std::uint64_t flags;
             std::memcpy(&flags, critical + block, 8);
-            if constexpr (std::endian::native == std::endian::big) flags = __builtin_bswap64(flags);
-            for (; flags != 0; flags &= flags - 1)
-                classify(link, first + block + static_cast<Index>(std::countr_zero(flags) / 8), found);
-        }
-    }
-
-    static void classify(const Link* links, Index pixel, detail::CriticalPixels& found) {
-        const Link link = links[pixel];
-        if constexpr (kDimension == 2) {
-            if ((link & kVertices2) == 0) {
-                found.minima.push_back(pixel);
-            } else if (link == kFullLink2) {
-                found.maxima.push_back(pixel);
-            } else {
-                found.saddles.push_back(pixel);
-            }
-        } else {
-            if ((link & kVertices3) == 0) {
-                found.minima.push_back(pixel);
-            } else if (link == kFullLink3) {
-                found.maxima.push_back(pixel);
-            } else if (kLinkTable.components(link) != 1 || euler_characteristic(link) != 1) {
-                found.saddles.push_back(pixel);
+            if (flags == 0) continue;
+            const Index end = std::min(block + 8, width);
+            for (Index x = block; x < end; ++x) {
+                const Index pixel = first + x;
+                const unsigned wanted = critical[x];
+                const unsigned lowest = is_minimum(link[pixel]);
+                const unsigned highest = is_maximum(link[pixel]);
+                *minima = *maxima = *saddles = pixel;
+                minima += wanted & lowest;
+                maxima += wanted & highest;
+                saddles += wanted & ~(lowest | highest) & is_saddle(link[pixel]);
             }
         }
+        found.minima.resize(static_cast<std::size_t>(minima - found.minima.data()));
+        found.maxima.resize(static_cast<std::size_t>(maxima - found.maxima.data()));
+        found.saddles.resize(static_cast<std::size_t>(saddles - found.saddles.data()));
     }
 
-    void pair_2d(const Grid& grid, const Key* key, const Link* link, bool frame_is_lowest, unsigned wanted, std::size_t threads) {
-        const auto sy = static_cast<std::int32_t>(grid.stride_y);
-        const std::array<std::int32_t, 8> offset = {1, sy + 1, sy, sy - 1, -1, -sy - 1, -sy, -sy + 1};
+    static Index* room(Array<Index>& list, Index count) {
+        const std::size_t size = list.size();
+        if (list.capacity() < size + count + 1) list.reserve(2 * (size + count + 1));
+        list.resize(size + count + 1);
+        return list.data() + size;
+    }
+
+    static unsigned is_minimum(Link2 link) { return (link & kVertices2) == 0 ? 1 : 0; }
+    static unsigned is_minimum(Link3 link) { return (link & kVertices3) == 0 ? 1 : 0; }
+    static unsigned is_maximum(Link2 link) { return link == kFullLink2 ? 1 : 0; }
+    static unsigned is_maximum(Link3 link) { return link == kFullLink3 ? 1 : 0; }
+    static unsigned is_saddle(Link2) { return 1; }
+    static unsigned is_saddle(Link3 link) { return kLinkTable.components(link) != 1 || euler_characteristic(link) != 1 ? 1 : 0; }
+
+    void pair_2d(const Grid& grid, const Key* key, Link* link, bool frame_is_lowest, unsigned wanted, std::size_t threads) {
         const bool down = (wanted & 1) != 0;
         const bool up = (wanted & 4) != 0;
         // A saddle with c components below has c regions above: both trees have the same merges, so one order serves.
         const std::uint64_t* sorted = nullptr;
+        Index* label = labels_.get(grid.cells);
         side_by_side(
             threads,
             [&] {
                 if (!down) return;
-                minima_.begin(grid, key, critical_.minima, frame_is_lowest);
-                for (const Index pixel : critical_.saddles) {
-                    const auto side = [&](unsigned bit) { return minima_.extremum(pixel + static_cast<Index>(offset[bit]), link, offset); };
-                    add_merges(minima_.merges, pixel, component_begins(link[pixel]), side);
-                }
+                minima_.begin(grid, key, link, label, critical_.minima, frame_is_lowest);
+                for (const Index pixel : critical_.saddles) add_sides(minima_, pixel, component_begins(link[pixel]));
+                minima_.flush();
             },
             [&] {
-                sort_saddles(key, link);
-                sorted = saddle_order_;
+                sorted = sort_saddles(key, link);
                 if (!up) return;
-                maxima_.begin(grid, key, critical_.maxima, !frame_is_lowest);
-                for (const Index pixel : critical_.saddles) {
-                    const auto side = [&](unsigned bit) {
-                        const unsigned next = (bit + 2) & 7;  // the axis neighbour after the end of a component
-                        const unsigned later = (link[pixel] >> next & 1) == 0 ? next : bit + 1;
-                        return maxima_.extremum(pixel + static_cast<Index>(offset[later]), link, offset);
-                    };
-                    add_merges(maxima_.merges, pixel, component_ends(link[pixel]), side);
-                }
+                maxima_.begin(grid, key, link, label, critical_.maxima, !frame_is_lowest);
+                for (const Index pixel : critical_.saddles) add_sides(maxima_, pixel, component_gaps(link[pixel]));
+                maxima_.flush();
             });
         const auto ignore = [](std::size_t, Index, bool) {};
         side_by_side(
@@ -229,39 +229,39 @@ private:
             [&] { if (up) maxima_.join(sorted, maxima_pairs, ignore); });
     }
 
-    void sort_saddles(const Key* key, const Link* link) {
+    const std::uint64_t* sort_saddles(const Key* key, const Link* link) {
+        const auto merges = [link](Index pixel) { return std::popcount(component_begins(static_cast<Link2>(link[pixel]))) - 1; };
         std::size_t count = 0;
-        for (const Index pixel : critical_.saddles) count += static_cast<std::size_t>(std::popcount(component_begins(static_cast<Link2>(link[pixel])))) - 1;
+        for (const Index pixel : critical_.saddles) count += static_cast<std::size_t>(merges(pixel));
         std::uint64_t* records = sort_first_.get(count);
         std::size_t record = 0;
-        for (const Index pixel : critical_.saddles) {
-            const auto merges = static_cast<std::size_t>(std::popcount(component_begins(static_cast<Link2>(link[pixel])))) - 1;
-            for (std::size_t i = 0; i < merges; ++i, ++record)
+        for (const Index pixel : critical_.saddles)
+            for (int i = merges(pixel); i > 0; --i, ++record)
                 records[record] = static_cast<std::uint64_t>(static_cast<std::uint32_t>(key[pixel])) << 32 | record;
-        }
-        saddle_order_ = sort_by_key(records, sort_second_.get(count), count);
+        return sort_by_key(records, sort_second_.get(count), count);
     }
 
-    template <class Side>
-    static void add_merges(std::vector<Merge>& merges, Index pixel, unsigned bits, Side&& side) {
-        const Index first = side(static_cast<unsigned>(std::countr_zero(bits)));
-        for (bits &= bits - 1; bits != 0; bits &= bits - 1)
-            merges.push_back({pixel, first, side(static_cast<unsigned>(std::countr_zero(bits)))});
+    template <class Tree>
+    static void add_sides(Tree& tree, Index pixel, unsigned bits) {
+        tree.add_saddle(pixel, static_cast<unsigned>(std::countr_zero(bits)));
+        for (bits &= bits - 1; bits != 0; bits &= bits - 1) tree.further(static_cast<unsigned>(std::countr_zero(bits)));
     }
 
-    void pair_3d(const Grid& grid, const Key* key, const Link* link, bool frame_is_lowest, unsigned wanted, std::size_t threads) {
+    void pair_3d(const Grid& grid, const Key* key, Link* link, bool frame_is_lowest, unsigned wanted, std::size_t threads) {
         const auto offset = neighbour_offsets(grid);
         const bool loops = (wanted & 2) != 0;
         const bool down = loops || (wanted & 1) != 0;
         const bool up = loops || (wanted & 4) != 0;
+        Index* label = labels_.get(grid.cells);
         const std::uint64_t* edge_order = nullptr;
         const std::uint64_t* square_order = nullptr;
         side_by_side(
             threads,
             [&] {
                 if (!down) return;
-                minima_.begin(grid, key, critical_.minima, frame_is_lowest);
-                for (const Index voxel : critical_.saddles) add_edges(voxel, link, offset);
+                minima_.begin(grid, key, link, label, critical_.minima, frame_is_lowest);
+                for (const Index voxel : critical_.saddles) add_edges(voxel, link[voxel]);
+                minima_.flush();
                 edge_order = edge_sort_.sort(minima_.merges, key);
                 loop_.resize(minima_.merges.size());
                 opening_.clear();
@@ -272,80 +272,77 @@ private:
             },
             [&] {
                 if (!up) return;
-                maxima_.begin(grid, key, critical_.maxima, !frame_is_lowest);
+                maxima_.begin(grid, key, link, label, critical_.maxima, !frame_is_lowest);
                 squares_.clear();
-                for (const Index voxel : critical_.saddles) add_squares(voxel, link, offset);
+                for (const Index voxel : critical_.saddles) add_squares(voxel, link[voxel]);
+                maxima_.flush();
                 square_order = square_sort_.sort(maxima_.merges, key);
                 closes_.resize(squares_.size());
                 maxima_.join(square_order, maxima_pairs, [&](std::size_t, Index record, bool joined) { closes_[record] = joined ? 0 : 1; });
             });
         if (!loops) return;
         // The labels have done their work; their memory now tells where the merges of a voxel begin.
-        Index* first_merge = minima_.labels();
+        Index* first_merge = label;
         for (std::size_t position = minima_.merges.size(); position-- > 0;)
             first_merge[minima_.merges[static_cast<Index>(edge_order[position])].at] = static_cast<Index>(position);
         LoopReduction(key, link, offset, first_merge, loop_).run(squares_, closes_, square_order, opening_, threads, loop_pairs);
     }
 
-    void add_edges(Index voxel, const Link* link, const std::array<std::int32_t, 26>& offset) {
-        const Link own = link[voxel];
-        if (kLinkTable.components(own) < 2) return;
+    void add_edges(Index voxel, Link3 link) {
+        if (kLinkTable.components(link) < 2) return;
         unsigned roots = 0;
-        for (unsigned left = own & kVertices3; left != 0; left &= left - 1) {
+        for (unsigned left = link & kVertices3; left != 0; left &= left - 1) {
             const auto vertex = static_cast<unsigned>(std::countr_zero(left));
-            if (kLinkTable.parent(own, vertex) == LinkTable::kRoot) roots |= 1U << vertex;
+            if (kLinkTable.parent(link, vertex) == LinkTable::kRoot) roots |= 1U << vertex;
         }
-        add_merges(minima_.merges, voxel, roots, [&](unsigned vertex) { return minima_.extremum(voxel + static_cast<Index>(offset[vertex]), link, offset); });
+        add_sides(minima_, voxel, roots);
     }
 
-    void add_squares(Index voxel, const Link* link, const std::array<std::int32_t, 26>& offset) {
-        const Link own = link[voxel];
-        if (static_cast<int>(kLinkTable.components(own)) == euler_characteristic(own)) return;
+    void add_squares(Index voxel, Link3 link) {
+        if (static_cast<int>(kLinkTable.components(link)) == euler_characteristic(link)) return;
         std::array<CriticalSquare, 7> square;
-        const unsigned count = critical_squares(own, square);
+        const unsigned count = critical_squares(link, square);
         for (unsigned i = 0; i < count; ++i) {
-            std::array<Index, 2> node;
-            for (std::size_t side = 0; side < 2; ++side)
-                node[side] = maxima_.extremum(voxel + static_cast<Index>(offset[upper_neighbour(own, square[i].region[side])]), link, offset);
-            maxima_.merges.push_back({voxel, node[0], node[1]});
+            maxima_.add_saddle(voxel, upper_neighbour(link, square[i].region[0]));
+            maxima_.further(upper_neighbour(link, square[i].region[1]));
             squares_.push_back({voxel, square[i].edge});
         }
     }
 
     Buffer<Key> keys_;
     Buffer<Link> links_;
+    Buffer<Index> labels_;
     std::vector<detail::CriticalPixels> slabs_;
     detail::CriticalPixels critical_;
-    MergeTree<Looking::down> minima_;
-    MergeTree<Looking::up> maxima_;
+    MergeTree<Looking::down, Link, Steps<Looking::down>> minima_;
+    MergeTree<Looking::up, Link, Steps<Looking::up>> maxima_;
     Buffer<std::uint64_t> sort_first_;
     Buffer<std::uint64_t> sort_second_;
-    const std::uint64_t* saddle_order_ = nullptr;
     SortedMerges edge_sort_;
     SortedMerges square_sort_;
-    std::vector<Index> loop_;
-    std::vector<Index> opening_;
-    std::vector<LoopReduction::Square> squares_;
-    std::vector<std::uint8_t> closes_;
+    Array<Index> loop_;
+    Array<Index> opening_;
+    Array<LoopReduction::Square> squares_;
+    Array<std::uint8_t> closes_;
 };
 
 namespace detail {
 
 // Longest first, equal lengths by birth, then death index; kNoPixel counts as the index before the first.
 template <class Value>
-void sort_bars(const Value* values, bool outside_is_one, std::vector<Bar>& bars) {
+void sort_bars(const Value* values, bool outside_is_one, Array<Bar>& bars) {
     const auto birth_value = [&](const Bar& bar) { return bar.birth == kNoPixel ? Value(outside_is_one ? 1 : 0) : values[bar.birth]; };
     const auto length = [&](const Bar& bar) { return static_cast<Value>(birth_value(bar) - (bar.death == kNoPixel ? Value{0} : values[bar.death])); };
     const auto by_index = [](const Bar& a, const Bar& b) {
         return a.birth != b.birth ? a.birth + 1 < b.birth + 1 : a.death + 1 < b.death + 1;
     };
     if constexpr (std::is_same_v<Value, float>) {
-        std::vector<std::uint64_t> records(bars.size());
-        std::vector<std::uint64_t> spare(bars.size());
+        Array<std::uint64_t> records(bars.size());
+        Array<std::uint64_t> spare(bars.size());
         for (std::size_t i = 0; i < bars.size(); ++i)
             records[i] = static_cast<std::uint64_t>(static_cast<std::uint32_t>(kOneKey - order_of(length(bars[i])))) << 32 | i;
         const std::uint64_t* sorted = sort_by_key(records.data(), spare.data(), bars.size());
-        std::vector<Bar> result(bars.size());
+        Array<Bar> result(bars.size());
         for (std::size_t i = 0; i < bars.size(); ++i) result[i] = bars[static_cast<Index>(sorted[i])];
         for (std::size_t begin = 0; begin < bars.size();) {
             std::size_t end = begin + 1;
@@ -433,19 +430,19 @@ private:
         const unsigned wanted = wants(minima) | (kDimension == 3 ? wants(1) << 1 : 0) | wants(maxima) << 2;
         image.run(grid, values, vertex(), foreground() == vertex() ? kLowestKey : kHighestKey, wanted, threads);
         const auto last = static_cast<Index>(pixels_ - 1);
-        const auto convert = [&](const std::vector<Pair>& pairs, std::vector<Bar>& out) {
-            out.reserve(out.size() + pairs.size());
-            for (const Pair pair : pairs) {
+        if (wants(0)) bars[0].push_back({essential_birth(grid, image, last), kNoPixel});
+        const std::array<std::pair<unsigned, const Array<Pair>*>, 3> found = {
+            {{minima, &image.minima_pairs}, {maxima, &image.maxima_pairs}, {1U, &image.loop_pairs}}};
+        parallel_for(threads, kDimension, [&](std::size_t i, std::size_t) {
+            const auto [dimension, pairs] = found[i];
+            if (!wants(dimension)) return;
+            for (const Pair pair : *pairs) {
                 const Index earlier = grid.flat(pair.earlier);
                 const Index later = grid.flat(pair.later);
-                out.push_back(vertex() ? Bar{earlier, later} : Bar{last - later, last - earlier});
+                bars[dimension].push_back(vertex() ? Bar{earlier, later} : Bar{last - later, last - earlier});
             }
-        };
-        if (wants(0)) bars[0].push_back({essential_birth(grid, image, last), kNoPixel});
-        if (wants(minima)) convert(image.minima_pairs, bars[minima]);
-        if (wants(maxima)) convert(image.maxima_pairs, bars[maxima]);
-        if (kDimension == 3 && wants(1)) convert(image.loop_pairs, bars[1]);
-        parallel_for(threads, kDimension, [&](std::size_t dimension, std::size_t) { detail::sort_bars(values, foreground(), bars[dimension]); });
+            detail::sort_bars(values, foreground(), bars[dimension]);
+        });
     }
 
     template <int kDimension>

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "topoprior/buffer.hpp"
+#include "topoprior/memory.hpp"
 
 namespace topoprior {
 
