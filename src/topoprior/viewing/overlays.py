@@ -132,7 +132,7 @@ def before_after(
         outline(left, slice_of(masks[row], plane), OUTLINE)
         numbers = diagrams.betti_numbers(threshold)[0, 0].numpy()
         left.set_title(f"{name}: Betti numbers {betti_text(numbers)}", fontsize=10)
-        critical_pixels(maps[row], diagrams, plane=plane, ax=middle).set_title("probability", fontsize=9)
+        critical_pixels(maps[row], diagrams, max_bars=5, plane=plane, ax=middle).set_title("probability", fontsize=9)
         barcode(diagrams, threshold=threshold, max_bars=12, ax=right).set_title("")
     _outline_legend(figure.axes[3], truth is not None)
     return figure
