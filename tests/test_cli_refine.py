@@ -184,6 +184,19 @@ def test_the_table_and_what_did_not_succeed(tmp_path, capsys):
     assert captured.err == "note: 1 of 1 did not reach their prior; the best mask seen is kept\n"
 
 
+def test_the_report(tmp_path, capsys):
+    path, page = save(tmp_path / "stack.npy", np.stack([GAP, BLOB])), tmp_path / "report.html"
+    arguments = [path, "--slices", 0, "--prior", "1,0-1", "--report", page, "--weight", 0.25]
+    refined(capsys, *arguments, "-o", tmp_path / "m.npy")
+    html = page.read_text()
+    assert f"{path}, slice 0" in html
+    assert f"{path}, slice 1" in html
+    assert "data:image/png;base64," in html
+    assert "0.25" in html
+    assert names(tmp_path) == {"stack.npy", "m.npy", "report.html"}
+    assert "report.html exists already" in refused(capsys, *arguments, "-o", tmp_path / "n.npy")
+
+
 # Networks
 
 FACTORIES = """
@@ -278,9 +291,15 @@ def test_one_channel_of_several_has_the_prior(tmp_path, factories, capsys):
     arguments = [path, "--network", "my_networks:two", "--activation", "softmax", "--prior", "2,0"]
     assert "has 2 channels: say with --channel which one" in refused(capsys, *arguments, "-o", tmp_path / "m.npy")
     assert "from 0 to 1" in refused(capsys, *arguments, "--channel", 2, "-o", tmp_path / "m.npy")
-    (row,) = refined(capsys, *arguments, "--channel", 1, "-o", tmp_path / "m.npy")["results"]
+    page = tmp_path / "report.html"
+    (row,) = refined(capsys, *arguments, "--channel", 1, "-o", tmp_path / "m.npy", "--report", page)["results"]
     assert (row["betti_before"], row["stop_reason"]) == ([2, 0], "already right")
     np.testing.assert_array_equal(np.load(tmp_path / "m.npy"), GAP >= 0.5)
+    assert "my_networks:two" in page.read_text()
+    arguments = [*arguments[:-1], "1-,1", "--learning-rate", 0.02, "--weight", 1, "--overwrite"]
+    (row,) = refined(capsys, *arguments, "--channel", 1, "-o", tmp_path / "m.npy")["results"]
+    assert row["betti_after"][1] == 1
+    assert row["pixels_changed"] == (np.load(tmp_path / "m.npy") != (GAP >= 0.5)).sum() > 0
 
 
 def test_a_checkpoint(tmp_path, capsys):

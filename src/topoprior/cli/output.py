@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import count
 
 
 def print_json(document: object) -> None:
@@ -27,15 +28,30 @@ def print_table(rows: Sequence[Mapping[str, object]]) -> None:
 
 
 @contextmanager
-def progress(description: str, total: int) -> Iterator[Callable[[], None]]:
-    """A progress bar, if standard error is a terminal; call what it gives after each of ``total`` parts."""
+def stages() -> Iterator[Callable[[str, int, int], None]]:
+    """Progress bars, if standard error is a terminal; call what it gives with stage, done and total."""
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(description, total=total)
-        yield lambda: bar.advance(task)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done)
+
+        yield report
+
+
+@contextmanager
+def progress(stage: str, total: int) -> Iterator[Callable[[], None]]:
+    """One such bar; call what it gives after each of its parts."""
+    done = count(1)
+    with stages() as report:
+        report(stage, 0, total)
+        yield lambda: report(stage, next(done), total)
 
 
 def note(text: str) -> None:

@@ -11,7 +11,10 @@ from topoprior.cli.output import note, print_json, print_table, progress
 
 if TYPE_CHECKING:
     from topoprior.cli.plan import Job, PriorOf
-    from topoprior.cli.refiners import Refined, Refiner
+    from topoprior.cli.refiners import Refiner
+    from topoprior.imaging.image import Array
+    from topoprior.refinement.result import RefinementResult
+    from topoprior.viewing.report import Case
 
 _WANTED = Group("What is wanted (one of the two)", sort_key=1)
 _NETWORK = Group("With a network", sort_key=3)
@@ -112,8 +115,10 @@ def refine(
 
     given = {"weight": weight, "learning_rate": learning_rate, "max_steps": max_steps, "margin": margin}
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    options |= {"threshold": threshold, "construction": construction, "boundary": boundary}
-    refine_slice = refiner(network, activation=activation, normalise=normalise, channel=channel, options=options)
+    shared: dict[str, Any] = {"threshold": threshold, "construction": construction, "boundary": boundary}
+    refine_slice = refiner(
+        network, activation=activation, normalise=normalise, channel=channel, options=options | shared
+    )
     jobs = plan(
         files,
         read=refine_slice.read,
@@ -126,15 +131,20 @@ def refine(
         overwrite=overwrite,
     )
     results: list[dict[str, Any]] = []
+    cases: list[Case] = []
     with progress("Refining", sum(len(job.priors) for job in jobs)) as advance:
         for job in jobs:
-            refined = _refine_file(job, refine_slice, slices, advance, overwrite=overwrite)
+            values, refined = _refine_file(job, refine_slice, slices, advance, overwrite=overwrite)
             results += _rows(job, refined, cut=slices is not None)
+            if report is not None:
+                cases += _cases(job, values, refined, threshold, cut=slices is not None)
+    if report is not None:
+        _write_report(report, cases, overwrite=overwrite, given=given, network=network, **shared)
     failed = sum(not row["succeeded"] for row in results)
     if failed:
         note(f"note: {failed} of {len(results)} did not reach their prior; the best mask seen is kept")
     if json:
-        print_json({"construction": construction, "boundary": boundary, "threshold": threshold, "results": results})
+        print_json({**shared, "results": results})
     else:
         print_table([_as_text(row) for row in results])
 
@@ -154,42 +164,76 @@ def _prior_of(prior: str | None, priors: Path | None) -> "PriorOf":
 
 def _refine_file(
     job: "Job", refine_slice: "Refiner", slices: int | None, advance: Callable[[], None], *, overwrite: bool
-) -> "list[Refined]":
-    """Refine all slices of a file, then write what belongs to it."""
+) -> "tuple[Array, list[RefinementResult]]":
+    """Refine all slices of a file and write what belongs to it; the slices as they were, and what came of them."""
     import numpy as np
 
     from topoprior.imaging.io import read_image, write_mask, write_probability
 
     image = read_image(job.source)
-    refined = []
-    for index, (values, prior) in enumerate(zip(image.cut(refine_slice.read(image), slices), job.priors, strict=True)):
+    parts, refined = image.cut(refine_slice.read(image), slices), []
+    for index, (part, prior) in enumerate(zip(parts, job.priors, strict=True)):
         try:
-            refined.append(refine_slice(values, prior))
+            refined.append(refine_slice(part, prior))
         except (ValueError, TypeError) as error:
             place = "" if slices is None else f", slice {index}"
             raise type(error)(f"{job.source}{place}: {error}") from error
         advance()
     job.mask.parent.mkdir(exist_ok=True)
-    mask = image.join(np.stack([one.mask for one in refined]), slices)
+    mask = image.join(np.concatenate([one.mask[0].numpy() for one in refined]), slices)
     write_mask(job.mask, mask, like=image, overwrite=overwrite)
     if job.probability is not None:
         job.probability.parent.mkdir(exist_ok=True)
-        probability = image.join(np.stack([one.probability for one in refined]), slices)
+        probability = image.join(np.concatenate([one.output[0].numpy() for one in refined]), slices)
         write_probability(job.probability, probability, like=image, overwrite=overwrite)
-    return refined
+    return parts, refined
 
 
-def _rows(job: "Job", refined: "list[Refined]", *, cut: bool) -> list[dict[str, Any]]:
+def _rows(job: "Job", refined: "list[RefinementResult]", *, cut: bool) -> list[dict[str, Any]]:
     return [
         {
             "file": str(job.source),
             **({"slice": index} if cut else {}),
             "prior": str(prior),
-            **one.summary(),
+            **_summary(one),
             "output": str(job.mask),
         }
         for index, (one, prior) in enumerate(zip(refined, job.priors, strict=True))
     ]
+
+
+def _summary(result: "RefinementResult") -> dict[str, Any]:
+    """What a result tells, its Betti numbers those of its one channel."""
+    summary = result.summary()
+    return {**summary, **{name: summary[name][0] for name in ("betti_before", "betti_after")}}
+
+
+def _cases(
+    job: "Job", parts: "Array", refined: "list[RefinementResult]", threshold: float, *, cut: bool
+) -> "list[Case]":
+    from topoprior.viewing.report import Case
+
+    return [
+        Case.of(f"{job.source}{f', slice {index}' if cut else ''}", part, result, prior, threshold=threshold)
+        for index, (part, result, prior) in enumerate(zip(parts, refined, job.priors, strict=True))
+    ]
+
+
+def _write_report(
+    path: Path, cases: "list[Case]", *, overwrite: bool, given: dict[str, Any], network: str | None, **shared: Any
+) -> None:
+    from topoprior.viewing.report import write_report
+
+    what = "a network" if network else "probability maps"
+    configuration = {name: "default" if value is None else value for name, value in given.items()} | shared
+    write_report(
+        path,
+        cases,
+        title=f"Refinement of {what}",
+        configuration=configuration | ({"network": network} if network else {}),
+        overwrite=overwrite,
+        **shared,
+    )
 
 
 def _as_text(row: dict[str, Any]) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """One slice and its prior in, a refinement out: of the slice's probabilities, or of a network on the slice."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -13,37 +13,14 @@ from topoprior.priors.betti_prior import BettiPrior
 from topoprior.refinement.result import RefinementResult
 
 
-class Refined(NamedTuple):
-    """A refinement, and the channel of it that had the prior."""
-
-    result: RefinementResult
-    channel: int
-
-    @property
-    def mask(self) -> Array:
-        """The refined mask in the shape of the slice."""
-        return self.result.mask[0, self.channel].numpy()
-
-    @property
-    def probability(self) -> Array:
-        """The refined probabilities in the shape of the slice."""
-        return self.result.output[0, self.channel].numpy()
-
-    def summary(self) -> dict[str, Any]:
-        """What the result tells, of the one channel."""
-        summary = self.result.summary()
-        betti = {name: summary[name][self.channel] for name in ("betti_before", "betti_after")}
-        return {**summary, **betti}
-
-
 class Refiner(Protocol):
     """How files are read, and how their slices are refined."""
 
     def read(self, image: Image) -> Array:
         """What is refined of an image; ValueError if it is of the wrong kind."""
 
-    def __call__(self, values: Array, prior: BettiPrior) -> Refined:
-        """Refine one slice, shape ``(*spatial)``."""
+    def __call__(self, values: Array, prior: BettiPrior) -> RefinementResult:
+        """Refine one slice, shape ``(*spatial)``; the result has one channel, the one that has the prior."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +39,9 @@ class MapRefiner:
         """The probabilities."""
         return image.probability(activation=self.activation)
 
-    def __call__(self, values: Array, prior: BettiPrior) -> Refined:
+    def __call__(self, values: Array, prior: BettiPrior) -> RefinementResult:
         """Refine one map."""
-        return Refined(topoprior.refine_map(values[None, None], prior, **self.options), 0)
+        return topoprior.refine_map(values[None, None], prior, **self.options)
 
 
 @dataclass(frozen=True)
@@ -85,7 +62,7 @@ class NetworkRefiner:
         """The intensities."""
         return image.intensity()
 
-    def __call__(self, values: Array, prior: BettiPrior) -> Refined:
+    def __call__(self, values: Array, prior: BettiPrior) -> RefinementResult:
         """Normalise one image, and refine the network on it."""
         image = self.loaded.normalise(torch.from_numpy(np.ascontiguousarray(values))[None, None])
         channels = self._output_channels(image)
@@ -93,7 +70,7 @@ class NetworkRefiner:
         anything = BettiPrior(*[None] * prior.dimensions)
         wanted = [[prior if place == channel else anything for place in range(channels)]]
         result = topoprior.refine(self.loaded.network, image, wanted, activation=self.loaded.activation, **self.options)
-        return Refined(result, channel)
+        return _one_channel(result, channel, self.options["threshold"])
 
     def _output_channels(self, image: torch.Tensor) -> int:
         try:
@@ -157,3 +134,10 @@ def refiner(
     if normalise is not None:
         loaded = replace(loaded, normalisation=normalise)
     return NetworkRefiner(loaded, channel, options)
+
+
+def _one_channel(result: RefinementResult, channel: int, threshold: float) -> RefinementResult:
+    """What a result says of one of its channels."""
+    names = ("output", "mask", "reference", "betti_before", "betti_after")
+    alone = replace(result, **{name: getattr(result, name)[:, channel : channel + 1] for name in names})
+    return replace(alone, pixels_changed=int((alone.mask != (alone.reference >= threshold)).sum()))
