@@ -55,7 +55,7 @@ def test_the_numbers_are_those_of_the_masks(finished):
 def test_every_image_counts_and_none_was_trained_on(finished):
     folder, results, _ = finished
     assert len(results["cases"]) == 2
-    first, second = demo._seeds(demo.Settings())
+    first, second = demo.seeds(demo.Settings())
     assert first != second
     test_images, targets = tp.phantoms.ring_segmentation(2, seed=second)
     np.testing.assert_array_equal(np.load(folder / "image.npy"), test_images[:, 0])

@@ -78,6 +78,11 @@ def test_blobs_and_loop_has_parts_of_different_heights():
     assert betti_2d(image >= 0.64, CORNERS) == (4, 1)
 
 
+def test_blobs_and_loop_never_has_a_second_loop():
+    image = phantoms.blobs_and_loop()
+    assert {betti_2d(image >= p, CORNERS)[1] for p in np.unique(image[image > 0])} == {0, 1}
+
+
 @pytest.mark.parametrize("corners", [CORNERS, FACES])
 def test_noisy_ring_without_noise(corners):
     image = phantoms.noisy_ring(noise=0.0)

@@ -96,10 +96,10 @@ def run(
     return results
 
 
-def train(settings: Settings, progress: Progress) -> UNet:
+def train(settings: Settings, progress: Progress | None = None) -> UNet:
     """A U-net fitted to phantoms by binary cross-entropy, turned and mirrored at random; Adam, one rise and fall."""
     images, masks = (torch.from_numpy(stack).float() for stack in phantoms.ring_segmentation(
-        settings.training_images, seed=_seeds(settings)[0]
+        settings.training_images, seed=seeds(settings)[0]
     ))  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
@@ -116,7 +116,7 @@ def train(settings: Settings, progress: Progress) -> UNet:
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
-            progress("training", step + 1, settings.training_steps)
+            (progress or _silent)("training", step + 1, settings.training_steps)
     return network.eval()
 
 
@@ -124,7 +124,7 @@ def _run_in(folder: Path, settings: Settings, progress: Progress) -> dict[str, A
     network = train(settings, progress)
     networks.save(network, folder / "network.safetensors", metadata={"trained by": asdict(settings)})
     images, targets = (torch.from_numpy(stack) for stack in phantoms.ring_segmentation(
-        settings.test_images, seed=_seeds(settings)[1]
+        settings.test_images, seed=seeds(settings)[1]
     ))  # fmt: skip
     refined: list[RefinementResult] = []
     for image in images:
@@ -216,8 +216,8 @@ def _check_folder(folder: Path, *, overwrite: bool) -> None:
         raise FileExistsError(f"{folder} is not empty: choose another folder, or allow files in it to be overwritten")
 
 
-def _seeds(settings: Settings) -> list[int]:
-    """Seeds of the training and of the test images: never the same ones."""
+def seeds(settings: Settings) -> list[int]:
+    """Seeds of the training images and of the test images, which differ."""
     return [int(state) for state in np.random.SeedSequence(settings.seed).generate_state(2)]
 
 

@@ -42,7 +42,8 @@ def blobs_and_loop(*, size: int = 80) -> Image:
     radius, angle = _polar(size, 0.67, 0.63)
     faint_side = 0.80 + 0.14 * np.cos(angle)
     parts.append(faint_side * _fall(np.abs(radius - 0.19), 0.035, 0.12))
-    image: NDArray[np.float64] = np.maximum.reduce(parts)
+    # The slopes add up where parts meet: taking their maximum instead leaves pits there, each a loop of its own.
+    image: NDArray[np.float64] = np.clip(np.sum(parts, axis=0), 0.0, 1.0)
     return image.astype(np.float32)
 
 

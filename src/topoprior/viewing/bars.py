@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from topoprior.topology.diagram import PersistenceDiagrams
 
 _LINE_OF_TEXT, _TALLEST_ROW = 12.0, 14.0  # points
+_BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # keeps text readable across the threshold's line
 
 
 def barcode(
@@ -63,13 +64,20 @@ def barcode(
 
     row = 0.0
     for k, group in enumerate(groups):
-        ax.text(0.995, row + 0.8 * line, kind(diagrams, k), color=COLOURS[k], fontsize=8, va="baseline")
+        ax.text(0.995, row + 0.8 * line, kind(diagrams, k), color=COLOURS[k], fontsize=8, bbox=_BEHIND)
         births, deaths = (side[:max_bars] for side in values(group))
         rows = row + line + 0.5 + np.arange(len(births))
         ax.hlines(rows, births, deaths, colors=COLOURS[k], linewidth=width)
         row += line + len(births)
         if len(group) > max_bars:
-            ax.text(0.995, row + 0.8 * line, f"+ {len(group) - max_bars} shorter bars", color="0.35", fontsize=7)
+            ax.text(
+                0.995,
+                row + 0.8 * line,
+                f"+ {len(group) - max_bars} shorter bars",
+                color="0.35",
+                fontsize=7,
+                bbox=_BEHIND,
+            )
             row += line
     if threshold is not None:
         ax.axvline(threshold, color="0.25", linestyle="--", linewidth=1.0, zorder=0)
