@@ -2,8 +2,8 @@
 ======================================================
 
 A ring that the frame cuts, and a spot that it does not. By default the outside is background: the ring is an arc,
-without a loop. With ``boundary="foreground"`` the outside is one foreground cell, present at every p: the arc closes its
-loop through it. The outside then counts as a component, of which everything that touches the frame is a part.
+without a loop. With ``boundary="foreground"`` the outside is one foreground cell, present at every p: the arc closes
+its loop through it. The outside then counts as a component, of which everything that touches the frame is a part.
 """
 
 from pathlib import Path
