@@ -178,9 +178,9 @@ def test_the_table_and_what_did_not_succeed(tmp_path, capsys):
     assert run(["refine", str(path), "--prior", "1,1", "--max-steps", "1", "-o", str(tmp_path / "m.npy")]) == 0
     captured = capsys.readouterr()
     header, row = (line.split() for line in captured.out.splitlines())
-    assert header == ["file", "prior", "before", "after", "steps", "pixels", "stopped"]
+    assert header == ["file", "prior", "before", "after", "right", "pixels", "steps", "stopped"]
     assert row[:3] == [str(path), "1,1", "2,0"]
-    assert (row[4], row[6:]) == ("1", ["no", "more", "steps"])
+    assert (row[4], row[6:]) == ("no", ["1", "no", "more", "steps"])
     assert captured.err == "note: 1 of 1 did not reach their prior; the best mask seen is kept\n"
 
 

@@ -107,8 +107,9 @@ def refine(
 
     Each FILE is a probability map, or with --network an image for that network. Masks come back with the shape and the
     geometry of their input. With --slices each slice is refined on its own and the stack is put together again. The
-    table tells Betti numbers before and after, and why each refinement stopped: already right, topology right, or no
-    more steps (then the best that was seen is kept).
+    table tells Betti numbers before and after, whether they are right now, how many pixels of the mask changed, and why
+    the refinement stopped: already right, topology right (with the margin), or no more steps (then the best mask that
+    was seen is kept; it may well be right).
     """
     from topoprior.cli.plan import plan
     from topoprior.cli.refiners import refiner
@@ -240,4 +241,6 @@ def _as_text(row: dict[str, Any]) -> dict[str, object]:
     """A row as the table shows it."""
     shown: dict[str, object] = {name: row[name] for name in ("file", "slice", "prior") if name in row}
     betti = {name: ",".join(map(str, row[f"betti_{name}"])) for name in ("before", "after")}
-    return {**shown, **betti, "steps": row["steps"], "pixels": row["pixels_changed"], "stopped": row["stop_reason"]}
+    right = "yes" if row["succeeded"] else "no"
+    work = {"pixels": row["pixels_changed"], "steps": row["steps"], "stopped": row["stop_reason"]}
+    return {**shown, **betti, "right": right, **work}
