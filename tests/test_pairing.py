@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 import torch
 
@@ -21,8 +20,8 @@ def test_rows_are_grouped_by_image_and_dimension_with_ranks():
     assert pairs.image.tolist() == [0, 0, 0, 1, 1]
     assert pairs.dimension.tolist() == [0, 0, 0, 0, 1]
     assert pairs.rank.tolist() == [0, 1, 2, 0, 0]
-    assert pairs.birth_index.tolist()[:3] == [5, 7, 9]
-    assert pairs.death_index.tolist()[-1] == 7
+    assert pairs.ends[0].tolist()[:3] == [5, 7, 9]
+    assert pairs.ends[1].tolist()[-1] == 7
 
 
 def test_unwanted_dimensions_are_left_out():
@@ -31,7 +30,7 @@ def test_unwanted_dimensions_are_left_out():
     loops = persistence_pairs(images, **{**ALL, "dimensions": 0b10})
     kept = whole.dimension == 1
     for column, expected in zip(loops, whole, strict=True):
-        assert torch.equal(column, expected[kept])
+        assert torch.equal(column, expected[..., kept])
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float16, torch.bfloat16, torch.float32, torch.float64])
@@ -49,6 +48,7 @@ def test_the_operator_is_registered_as_torch_wants_it():
         torch.ops.topoprior.persistence_pairs.default, (stack(2, 2, 5, 6), "V", "foreground", 0b11, 1)
     )
     assert set(result.values()) == {"SUCCESS"}
+    assert len(result) == 4
 
 
 def test_no_gradient_is_promised():
@@ -63,9 +63,19 @@ def test_vmap_fills_shorter_cases_with_rows_that_are_no_bars():
     assert len(expected.rank) > 1
     for column, alone in zip(pairs, expected, strict=True):
         assert torch.equal(column[0], alone)
-    filled = [column[1, 1:] for column in pairs]
-    assert [set(column.tolist()) for column in filled] == [{-1}, {-1}, {-1}, {0}, {0}]
-    assert [column[1, 0].item() for column in pairs] == [0, -1, 0, 0, 0]
+    assert [column[1, ..., 0].tolist() for column in pairs] == [[0, -1], 0, 0, 0]  # the bar of the flat image
+    for column, filling in zip(pairs, (-1, -1, 0, 0), strict=True):
+        assert set(column[1, ..., 1:].flatten().tolist()) == {filling}
+
+
+def test_vmap_along_any_axis_of_the_operator_itself():
+    def operator(values):
+        return torch.ops.topoprior.persistence_pairs(values, "T", "background", 0b11, 1)
+
+    cases = stack(3, 1, 2, 4, 5)  # (stacked, cases, images, *spatial)
+    expected = torch.func.vmap(operator)(cases)
+    assert torch.equal(expected[2, :, :, : operator(cases[2]).shape[-1]], operator(cases[2]))
+    assert torch.equal(torch.func.vmap(operator, in_dims=3)(cases.movedim(0, 3)), expected)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), 2.0, -1.0])
@@ -86,4 +96,3 @@ def test_the_input_is_left_alone():
     before = images.clone()
     persistence_pairs(images, **ALL)
     assert torch.equal(images, before)
-    assert not np.shares_memory(images.numpy(), persistence_pairs(images, **ALL).birth_index.numpy())

@@ -108,7 +108,7 @@ class PersistenceDiagrams:
         """
         if not 0 < p <= 1:
             raise ValueError(f"p must be greater than 0 and at most 1, got {p}")
-        present = (self.births >= p) & (self.deaths < p) & (self.dimension >= 0)
+        present = (self.births >= p) & (self.deaths < p)
         group = (self.image * self.spatial_axes + self.dimension).clamp(min=0)
         counts = group.new_zeros(self.number_of_images * self.spatial_axes).index_add(0, group, present.long())
         return counts.view(*self.shape[:2], self.spatial_axes)
@@ -180,8 +180,8 @@ def diagrams_of(
         dimension=pairs.dimension,
         image=pairs.image,
         rank=pairs.rank,
-        birth_index=pairs.birth_index,
-        death_index=pairs.death_index,
+        birth_index=pairs.ends[0],
+        death_index=pairs.ends[1],
         shape=tuple(images.shape),
         construction=construction,
         boundary=boundary,
@@ -190,12 +190,8 @@ def diagrams_of(
 
 def _read(stack: Tensor, pairs: Pairs) -> tuple[Tensor, Tensor]:
     """Values at the indices; where there is no pixel, 1 for the birth of the outside and 0 for all else."""
-    values = stack.reshape(-1)
-    start = pairs.image * (stack.numel() // stack.shape[0])
-
-    def read(index: Tensor, otherwise: Tensor) -> Tensor:
-        # An index of -1 reads some pixel, whose value and gradient `where` then discards.
-        return torch.where(index >= 0, values.index_select(0, (start + index).clamp(min=0)), otherwise)
-
-    births = read(pairs.birth_index, (pairs.dimension == 0).to(values.dtype))
-    return births, read(pairs.death_index, values.new_zeros(()))
+    place = (pairs.ends + pairs.image * (stack.numel() // stack.shape[0])).clamp(min=0)
+    values = stack.reshape(-1).index_select(0, place.flatten()).view(place.shape)
+    births, deaths = torch.where(pairs.ends >= 0, values, 0).unbind()  # an index of -1 has read some pixel, in vain
+    outside = (pairs.ends[0] < 0) & (pairs.dimension == 0)
+    return torch.where(outside, 1, births), deaths

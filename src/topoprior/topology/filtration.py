@@ -18,14 +18,15 @@ refused, never squashed silently.
 
 **Boundary**, what lies outside the image. ``"background"`` (default): nothing, so a hole that touches the frame is no
 hole. ``"foreground"``: one foreground cell, present at every ``p``; everything that touches the frame is connected to
-it, and a structure cut by the frame closes its loops through it. Precisely: the image, with its rim collapsed to that
-cell, is a sphere of its own dimension d, and bars are those of the super-level sets of this sphere; the class of
-dimension d, the whole sphere, is not reported.
+it, and a structure cut by the frame closes its loops through it. Precisely: the image is surrounded by one layer of
+cells that are present from the start, and these, with the rim of the image in the T-construction, are collapsed to one
+point. What results is a sphere of dimension d, and the bars are those of its super-level sets; the class of dimension
+d, the whole sphere, is not reported. The outside is a disc of that sphere and makes no loop by itself.
 
 **Essential component.** One component never dies. With ``boundary="background"`` it is born at the largest value and
 is closed at 0: its bar is ``(max, 0)``, its death index is -1, and the gradient of its birth reaches the arg-max
 pixel. With ``boundary="foreground"`` it is the outside itself: its bar is ``(1, 0)``, both indices are -1, and no
-gradient comes from it; the image alone is counted by what is left.
+gradient comes from it; Betti numbers and priors count it as one component, so an empty image has one.
 
 **Ties.** Pixels enter from high to low value, equal values in row-major order. This fixes every pair. Bars of zero
 length are left out, except the essential one.
