@@ -1,4 +1,4 @@
-r"""The conventions of the project, in one place. Everything else restates them in a sentence and points here.
+"""The conventions of the project, in one place. Everything else restates them in a sentence and points here.
 
 **Filtration.** Super-level sets: at ``p`` the foreground is the set of pixels with value ``>= p``, and ``p`` falls
 from 1 to 0 (equations 1 and 2 of the paper). So ``birth >= death``, and a feature is present at ``p`` when ``birth >=
@@ -8,7 +8,7 @@ refused, never squashed silently.
 **Construction**, which pixels touch:
 
 ===========================  =====================  ===========================
-\\                            foreground connects    background connects
+construction                 foreground connects    background connects
 ===========================  =====================  ===========================
 ``"T"`` pixels are squares   8 (2-D), 26 (3-D)      4 (2-D), 6 (3-D)
 ``"V"`` pixels are points    4 (2-D), 6 (3-D)       8 (2-D), 26 (3-D)
