@@ -103,7 +103,7 @@ def refine(
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Change as few pixels as it takes to give masks the topology that is wanted.
+    """Give masks the topology that is wanted, near the probabilities that they come from.
 
     Each FILE is a probability map, or with --network an image for that network. Masks come back with the shape and the
     geometry of their input. With --slices each slice is refined on its own and the stack is put together again. The
