@@ -10,15 +10,22 @@
 //    of each other: this step runs on all threads. It stops once it knows the latest row and has visited kPatience
 //    voxels: the rest of the surface (in smooth volumes it can be large) stays as a list of edges, the tail, and is
 //    followed only as far as the reduction needs it.
-// 2. Reduction over F2, columns in the order of the filtration, latest edge as pivot. Rows are numbered in that order, so
-//    that the column being reduced is a set of small integers; it is kept as bits with a tree of occupied words above.
-//    Reduced columns are stored sorted and without cancelled pairs, as plain lists; so are their tails.
+// 2. Reduction over F2, latest edge as pivot. Rows are numbered in the order of the filtration, so that the column being
+//    reduced is a set of small integers; it is kept as bits with a tree of occupied words above. Reduced columns are
+//    stored sorted and without cancelled pairs, as plain lists; so are their tails.
+//
+// The reduction runs on all threads as well (Morozov and Nigmetov, "Towards lockfree persistent homology", SPAA 2020).
+// A column is only ever added to later ones; whoever finds its pivot owned by a later column takes the pivot over and
+// goes on with that column instead. The pairs do not depend on who comes first.
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <limits>
 #include <vector>
 
@@ -86,16 +93,15 @@ public:
     void run(const Array<Square>& squares, const Array<std::uint8_t>& closes, const std::uint64_t* sorted,
              const Array<Index>& opening, std::size_t threads, Array<Pair>& pairs) {
         boundaries(squares, closes, threads);
-        reduce(squares, closes, sorted, opening, pairs);
+        reduce(squares, closes, sorted, opening, threads, pairs);
     }
 
 private:
     // A column as two lists in one: rows, latest first, then the tail of edges still to be followed.
     struct Column {
-        Array<Index>* store = nullptr;
-        std::size_t begin = 0;
-        Index rows = 0;
-        Index tail = 0;  // entries, each two Index wide
+        const Index* data;
+        Index rows;
+        Index tail;  // entries, each two Index wide
     };
 
     // Measured on noise, where nearly every surface ends within this many voxels, and on smooth volumes, where it may
@@ -111,16 +117,23 @@ private:
     void boundaries(const Array<Square>& squares, const Array<std::uint8_t>& closes, std::size_t threads) {
         const std::size_t pieces = threads == 1 ? 1 : 16 * threads;
         const std::size_t size = (squares.size() + pieces - 1) / pieces;
-        columns_.assign(squares.size(), {});
-        stores_.assign(pieces, {});
+        columns_.assign(squares.size(), Column{nullptr, 0, 0});
+        stores_.resize(pieces);
         parallel_for(threads, pieces, [&](std::size_t piece, std::size_t) {
             Array<Entry> heap;
             Array<Index> rows;
-            const std::size_t end = std::min((piece + 1) * size, squares.size());
-            for (std::size_t i = piece * size; i < end; ++i) {
+            Array<Index>& store = stores_[piece];
+            const std::size_t begin = std::min(piece * size, squares.size());
+            const std::size_t end = std::min(begin + size, squares.size());
+            for (std::size_t i = begin; i < end; ++i) {
                 if (closes[i] == 0) continue;
                 boundary(squares[i], heap, rows);
-                columns_[i] = store(rows, heap, stores_[piece]);
+                columns_[i] = write(rows, heap, store);
+            }
+            const Index* next = store.data();
+            for (std::size_t i = begin; i < end; ++i) {
+                columns_[i].data = next;
+                next += columns_[i].rows + 2 * columns_[i].tail;
             }
         });
     }
@@ -192,63 +205,112 @@ private:
         const bool from_is_later = key_[from] != key_[to] ? key_[from] > key_[to] : from > to;
         const Index owner = from_is_later ? from : to;
         if (key_[owner] == kLowestKey) return;  // inside the padding, which is one contractible piece
+        // It will be followed before long, and what that reads lies all over the memory.
+        prefetch(link_ + owner);
+        for (unsigned beside = 2; beside < 6; ++beside) prefetch(key_ + owner + offset_[beside]);
         heap.push_back(entry(key_[owner], owner, from_is_later ? direction : direction ^ 1U));
         std::push_heap(heap.begin(), heap.end());
     }
 
-    void reduce(const Array<Square>& squares, const Array<std::uint8_t>& closes, const std::uint64_t* sorted,
-                const Array<Index>& opening, Array<Pair>& pairs) {
-        Array<Index> owner(opening.size(), kNone);
-        bits_.reset(opening.size());
-        Array<Index> rows;
-        for (std::size_t position = 0; position < squares.size(); ++position) {
-            const auto record = static_cast<Index>(sorted[position]);
-            if (closes[record] == 0) continue;
-            Index pivot = (*columns_[record].store)[columns_[record].begin];
-            if (owner[pivot] != kNone) {
-                add(columns_[record]);
-                while (owner[pivot] != kNone) {
-                    add(columns_[owner[pivot]]);
-                    pivot = latest_row(opening);
-                }
-                rows.clear();
-                while (!bits_.empty()) {
-                    rows.push_back(bits_.maximum());
-                    bits_.toggle(rows.back());
-                }
-                columns_[record] = store(rows, tail_, reduced_);
+    // What a thread needs to reduce columns: the one at hand, and room for those that are done.
+    struct Worker {
+        BitTree rows;
+        Array<Entry> tail;  // a heap
+        Array<Index> scratch;
+        std::vector<Array<Index>> blocks;  // never moved once written
+        std::deque<Column> columns;
+
+        void add(const Column& column) {
+            const Index* next = column.data;
+            for (Index i = 0; i < column.rows; ++i) rows.toggle(*next++);
+            for (Index i = 0; i < column.tail; ++i, next += 2) {
+                tail.push_back(static_cast<Entry>(next[0]) << 32 | next[1]);
+                std::push_heap(tail.begin(), tail.end());
             }
-            owner[pivot] = record;
-            const Index opens = opening[pivot];
-            const Index shuts = squares[record].at;
+        }
+
+        // The column at hand as a list; nothing is at hand afterwards.
+        const Column* finish() {
+            scratch.clear();
+            while (!rows.empty()) {
+                scratch.push_back(rows.maximum());
+                rows.toggle(scratch.back());
+            }
+            const std::size_t most = scratch.size() + 2 * tail.size();
+            if (blocks.empty() || blocks.back().capacity() - blocks.back().size() < most) {
+                blocks.emplace_back();
+                blocks.back().reserve(std::max(kBlockSize, most));
+            }
+            const std::size_t begin = blocks.back().size();
+            columns.push_back(write(scratch, tail, blocks.back()));
+            columns.back().data = blocks.back().data() + begin;
+            return &columns.back();
+        }
+    };
+    static constexpr std::size_t kBlockSize = std::size_t{1} << 16;
+
+    void reduce(const Array<Square>& squares, const Array<std::uint8_t>& closes, const std::uint64_t* sorted,
+                const Array<Index>& opening, std::size_t threads, Array<Pair>& pairs) {
+        Array<std::atomic<Index>> owner(opening.size());  // of each pivot: a position in the order of the squares
+        for (auto& none : owner) none.store(kNone, std::memory_order_relaxed);
+        Array<std::atomic<const Column*>> columns(squares.size());
+        for (std::size_t i = 0; i < squares.size(); ++i)
+            columns[i].store(&columns_[static_cast<Index>(sorted[i])], std::memory_order_relaxed);
+        std::vector<Worker> workers(threads);
+        for (Worker& worker : workers) worker.rows.reset(opening.size());
+        const std::size_t pieces = (squares.size() + kPiece - 1) / kPiece;
+        parallel_for(threads, pieces, [&](std::size_t piece, std::size_t worker) {
+            const std::size_t end = std::min((piece + 1) * kPiece, squares.size());
+            for (std::size_t position = piece * kPiece; position < end; ++position)
+                if (closes[static_cast<Index>(sorted[position])] != 0)
+                    reduce_from(static_cast<Index>(position), owner, columns, opening, workers[worker]);
+        });
+        for (std::size_t row = 0; row < opening.size(); ++row) {
+            const Index opens = opening[row];
+            const Index shuts = squares[static_cast<Index>(sorted[owner[row].load(std::memory_order_relaxed)])].at;
             if (key_[opens] != key_[shuts]) pairs.push_back({opens, shuts});
         }
     }
+    static constexpr std::size_t kPiece = 64;
 
-    void add(const Column& column) {
-        const Index* next = column.store->data() + column.begin;
-        for (Index i = 0; i < column.rows; ++i) bits_.toggle(*next++);
-        for (Index i = 0; i < column.tail; ++i, next += 2) {
-            tail_.push_back(static_cast<Entry>(next[0]) << 32 | next[1]);
-            std::push_heap(tail_.begin(), tail_.end());
+    // Reduces a column, then the later one whose pivot it took, and so on until a pivot was free.
+    void reduce_from(Index column, Array<std::atomic<Index>>& owner, Array<std::atomic<const Column*>>& columns,
+                     const Array<Index>& opening, Worker& worker) const {
+        Index pivot = columns[column].load(std::memory_order_acquire)->data[0];
+        bool at_hand = false;  // the column is in the worker, and differs from what is stored
+        for (;;) {
+            Index other = owner[pivot].load(std::memory_order_acquire);
+            if (other < column) {
+                if (!at_hand) worker.add(*columns[column].load(std::memory_order_acquire));
+                at_hand = true;
+                worker.add(*columns[other].load(std::memory_order_acquire));
+                pivot = latest_row(opening, worker);
+                continue;
+            }
+            if (at_hand) columns[column].store(worker.finish(), std::memory_order_release);
+            at_hand = false;
+            if (!owner[pivot].compare_exchange_strong(other, column, std::memory_order_acq_rel)) continue;
+            if (other == kNone) return;
+            column = other;
         }
     }
 
     // Follows the tail until none of it can be later than the latest row.
-    Index latest_row(const Array<Index>& opening) {
+    Index latest_row(const Array<Index>& opening, Worker& worker) const {
         for (;;) {
-            if (tail_.empty()) return bits_.maximum();
-            if (!bits_.empty()) {
-                const Index row = bits_.maximum();
-                if (tail_.front() < entry(key_[opening[row]], opening[row], 0)) return row;
+            if (worker.tail.empty()) return worker.rows.maximum();
+            if (!worker.rows.empty()) {
+                const Index row = worker.rows.maximum();
+                if (worker.tail.front() < entry(key_[opening[row]], opening[row], 0)) return row;
             }
-            flow_latest(tail_, [this](Index row) { bits_.toggle(row); });
+            flow_latest(worker.tail, [&worker](Index row) { worker.rows.toggle(row); });
         }
     }
 
-    // Writes rows and tail, cancelled pairs left out, to the end of a store; the tail is empty afterwards.
-    static Column store(const Array<Index>& rows, Array<Entry>& tail, Array<Index>& store) {
-        Column column{&store, store.size(), static_cast<Index>(rows.size()), 0};
+    // Writes rows and tail, cancelled pairs left out, to the end of a store; the tail is empty afterwards. Where the
+    // store begins is for the caller to note, once it does not move any more.
+    static Column write(const Array<Index>& rows, Array<Entry>& tail, Array<Index>& store) {
+        Column column{nullptr, static_cast<Index>(rows.size()), 0};
         store.insert(store.end(), rows.begin(), rows.end());
         std::sort(tail.begin(), tail.end());
         for (std::size_t i = 0; i < tail.size(); ++i) {
@@ -271,9 +333,6 @@ private:
     const Array<Index>& loop_;
     Array<Column> columns_;
     std::vector<Array<Index>> stores_;  // of the boundaries, one for each piece of the parallel loop
-    Array<Index> reduced_;
-    BitTree bits_;             // the column being reduced: its rows,
-    Array<Entry> tail_;  // and the edges still to be followed, as a heap
 };
 
 }  // namespace topoprior
