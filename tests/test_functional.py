@@ -175,12 +175,13 @@ def test_from_diagrams_is_the_same():
         betti_prior_loss_from_diagrams(diagrams, BettiPrior(1))
 
 
+@pytest.mark.parametrize("reduction", ["mean", "none"])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
-def test_dtype_is_kept_and_half_precision_is_summed_in_float32(dtype):
-    """2000 bars of 0.5 add up to 500; summed in bfloat16 they would stop growing at 64, where its spacing is 0.5."""
+def test_dtype_is_kept_and_half_precision_is_summed_in_float32(dtype, reduction):
+    """2000 bars of 0.5 cost 500; summed in bfloat16 they would stop growing at 64, where its spacing is 0.5."""
     image = torch.zeros(1, 1, 4000, dtype=dtype)
     image[..., ::2] = 0.5
-    loss = betti_prior_loss(image.requires_grad_(), BettiPrior(0))
+    loss = betti_prior_loss(image.requires_grad_(), BettiPrior(0), reduction=reduction)
     assert loss.dtype == dtype
     assert loss.item() == 500
     loss.backward()

@@ -173,7 +173,7 @@ def diagrams_of(
     pairs = persistence_pairs(
         stack, construction=construction, boundary=boundary, dimensions=dimensions, threads=threads
     )
-    births, deaths = _read(stack, pairs)
+    births, deaths = _read(stack, pairs, boundary)
     return PersistenceDiagrams(
         births=births,
         deaths=deaths,
@@ -188,10 +188,11 @@ def diagrams_of(
     )
 
 
-def _read(stack: Tensor, pairs: Pairs) -> tuple[Tensor, Tensor]:
+def _read(stack: Tensor, pairs: Pairs, boundary: Boundary) -> tuple[Tensor, Tensor]:
     """Values at the indices; where there is no pixel, 1 for the birth of the outside and 0 for all else."""
     place = (pairs.ends + pairs.image * (stack.numel() // stack.shape[0])).clamp(min=0)
     values = stack.reshape(-1).index_select(0, place.flatten()).view(place.shape)
     births, deaths = torch.where(pairs.ends >= 0, values, 0).unbind()  # an index of -1 has read some pixel, in vain
-    outside = (pairs.ends[0] < 0) & (pairs.dimension == 0)
-    return torch.where(outside, 1, births), deaths
+    if boundary == "foreground":
+        births = torch.where((pairs.ends[0] < 0) & (pairs.dimension == 0), 1, births)
+    return births, deaths
