@@ -137,6 +137,11 @@ def test_what_does_not_fit_is_refused_when_called(prior, shape, message):
         BettiPriorLoss(prior)(logits(*shape))
 
 
+def test_threads_reach_the_function():
+    with pytest.raises(ValueError, match="threads must be a whole number of at least 1, got 0"):
+        BettiPriorLoss(BettiPrior(1, 1), threads=0)(torch.rand(1, 1, 3, 4))
+
+
 def test_no_tensor_is_refused():
     with pytest.raises(TypeError, match="input must be a torch tensor, got list"):
         BettiPriorLoss(BettiPrior(1), sigmoid=True)([[[0.5]]])

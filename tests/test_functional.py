@@ -165,6 +165,17 @@ def test_each_image_and_channel_has_its_own_prior():
     assert betti_prior_loss(images, mixed).item() == 0
 
 
+def test_a_batch_of_different_priors_equals_a_loop():
+    images = noise(3, 2, 5, 6)
+    numbers = itertools.product((0, 1, (1, 3)), (0, 2))
+    priors = [BettiPrior(b0, b1, weights=(1, 0.5 + b1)) for b0, b1 in numbers]
+    table = [priors[:2], priors[2:4], priors[4:]]
+    each = betti_prior_loss(images, table, reduction="none")
+    for i, j in itertools.product(range(3), range(2)):
+        alone = betti_prior_loss(images[i, j][None, None], table[i][j])
+        assert each[i, j].item() == pytest.approx(alone.item())
+
+
 def test_from_diagrams_is_the_same():
     images = noise(2, 2, 5, 6)
     options = {"power": 1, "essential": "drop", "max_bars": 4, "reduction": "none"}
