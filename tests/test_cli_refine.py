@@ -98,16 +98,16 @@ def test_the_geometry_is_that_of_the_input(tmp_path, capsys):
 
 def test_the_probability_is_that_of_the_library(tmp_path, capsys):
     path = save(tmp_path / "map.npy", GAP)
-    options = ["--weight", 0.3, "--learning-rate", 0.5, "--max-steps", 40, "--construction", "V", "--margin", 0.02]
+    options = ["--weight", 0.3, "--learning-rate", 0.4, "--max-steps", 90, "--construction", "V", "--margin", 0.3]
     refined(capsys, path, "--prior", "1,1", "-o", tmp_path / "m.npy", "--probability", tmp_path / "p.npy", *options)
     expected = topoprior.refine_map(
         GAP[None, None],
         topoprior.BettiPrior(1, 1),
         weight=0.3,
-        learning_rate=0.5,
-        max_steps=40,
+        learning_rate=0.4,
+        max_steps=90,
         construction="V",
-        margin=0.02,
+        margin=0.3,
     )
     np.testing.assert_array_equal(np.load(tmp_path / "p.npy"), expected.output[0, 0].numpy())
     np.testing.assert_array_equal(np.load(tmp_path / "m.npy"), expected.mask[0, 0].numpy())
