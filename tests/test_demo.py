@@ -88,6 +88,20 @@ def test_the_same_seed_gives_the_same_numbers(finished, tmp_path):
     assert again["before"] == results["before"]
 
 
+def test_the_number_of_threads_changes_nothing_and_is_left_alone(finished, tmp_path):
+    _, results, _ = finished
+    used = set()
+    before = torch.get_num_threads()
+    torch.set_num_threads(before + 1)
+    try:
+        again = run(tmp_path / "out", progress=lambda *_: used.add(torch.get_num_threads()))
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
+    assert used == {1}
+    assert without_times(again) == without_times(results)
+
+
 def test_another_seed_gives_others(finished, tmp_path):
     _, results, _ = finished
     assert without_times(run(tmp_path, seed=1)) != without_times(results)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from topoprior.viewing.report.page import summarise
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor
 
@@ -70,7 +71,7 @@ def run(
         overwrite: Write into a folder that holds something already; files of other names stay.
         progress: Called as ``progress(what, done, of)`` now and then.
         **settings: Fields of :class:`Settings`, such as ``seed`` or ``training_steps``. The same settings on the same
-            machine with the same number of threads give the same numbers, running times apart.
+            machine give the same numbers, running times apart, whatever the number of cores.
 
     Returns:
         What ``results.json`` holds: ``settings``, ``before`` and ``after`` (each with ``topological_success``, the
@@ -88,7 +89,7 @@ def run(
     folder = Path(output)
     _check_folder(folder, overwrite=overwrite)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".topoprior-demo-") as temporary:
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".topoprior-demo-") as temporary, _one_thread():
         results = _run_in(Path(temporary), options, progress or _silent)
         folder.mkdir(exist_ok=True)
         for file in sorted(Path(temporary).iterdir()):
@@ -101,7 +102,7 @@ def train(settings: Settings, progress: Progress | None = None) -> UNet:
     images, masks = (torch.from_numpy(stack).float() for stack in phantoms.ring_segmentation(
         settings.training_images, seed=seeds(settings)[0]
     ))  # fmt: skip
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _one_thread():
         torch.manual_seed(settings.seed)
         network = networks.unet(channels=settings.channels)
         optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
@@ -185,7 +186,7 @@ def _results(settings: Settings, cases: list[Case]) -> dict[str, Any]:
             for when in ("before", "after")
         },
         "cases": [{"name": case.name, **{key: getattr(case, key) for key in keys}} for case in cases],
-        "environment": {**environment(), "threads": torch.get_num_threads()},
+        "environment": environment(),
     }
 
 
@@ -203,6 +204,19 @@ def _write_stacks(folder: Path, images: Tensor, targets: Tensor, refined: list[R
     }
     for name, stack in stacks.items():
         np.save(folder / f"{name}.npy", stack[:, 0].numpy())
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums then do not depend on the number of cores. Images this small gain little from a second one, and where other
+    programs keep the cores busy, two threads that wait for each other took four times as long as one.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _silent(_what: str, _done: int, _of: int) -> None:
