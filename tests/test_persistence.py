@@ -59,7 +59,7 @@ def test_same_locations_as_gudhi(image, construction, boundary):
     assert rows_of(diagrams_of(image, construction, boundary)) == expected
 
 
-@pytest.mark.parametrize("shape", [(23, 31), (9, 11, 7), (97,), (1, 40), (3, 1, 30)])
+@pytest.mark.parametrize("shape", [(23, 31), (9, 11, 7), (20, 17, 23), (97,), (1, 40), (3, 1, 30)])
 @pytest.mark.parametrize(("construction", "boundary"), CONVENTIONS)
 def test_same_locations_as_gudhi_on_larger_images(shape, construction, boundary):
     image = distinct(*shape).numpy()
@@ -145,7 +145,7 @@ def test_float32_equals_float64_on_values_that_both_represent(image, constructio
     assert single == rows_of(diagrams_of(image, construction, boundary))
 
 
-@pytest.mark.parametrize("shape", [(7, 3, 40, 33), (2, 1, 12, 15, 9), (64, 1, 5)])
+@pytest.mark.parametrize("shape", [(7, 3, 40, 33), (2, 1, 12, 15, 9), (1, 1, 44, 36, 40), (64, 1, 5)])
 @pytest.mark.parametrize(("construction", "boundary"), CONVENTIONS)
 def test_the_number_of_threads_changes_nothing(shape, construction, boundary):
     images = torch.rand(shape, generator=torch.Generator().manual_seed(1)).mul(16).round().div(16)
