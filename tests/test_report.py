@@ -97,7 +97,7 @@ def test_the_page_says_what_was_found(cases, tmp_path):
         "Two rings.",
         "right topology 50.0 % (1 of 2) 100.0 % (2 of 2)",
         "mean Dice 0.9857 1.0000",
-        "wanted (1,1), Betti numbers (1, 0) before and (1, 1) after",
+        "wanted (1, 1), Betti numbers (1, 0) before and (1, 1) after",
         "λ 1",
         f"torch {torch.__version__}",
     ):
