@@ -24,6 +24,9 @@ inline Key order_of(float value) { return std::bit_cast<Key>(value + 0.0F); }
 inline Key order_of(std::uint8_t value) { return value != 0 ? kOneKey : 0; }
 inline Key order_of(Key rank) { return rank; }
 
+// The opposite order; unsigned, since what will be refused in a moment may lie anywhere.
+inline Key negated(Key order) { return static_cast<Key>(static_cast<std::uint32_t>(kOneKey) - static_cast<std::uint32_t>(order)); }
+
 [[noreturn]] inline void refuse_value(double value, std::size_t pixel) {
     throw std::invalid_argument("values must be finite and lie in [0, 1], got " + std::to_string(value) + " at pixel " +
                                 std::to_string(pixel));
@@ -44,7 +47,7 @@ inline std::uint32_t negated_row(const float* values, std::size_t count, Key* __
     for (std::size_t x = 0; x < count; ++x) {
         const Key order = order_of(values[x]);
         largest = std::max(largest, static_cast<std::uint32_t>(order));
-        key[x] = kOneKey - order;
+        key[x] = negated(order);
     }
     return largest;
 }
@@ -65,7 +68,7 @@ inline std::uint32_t reversed_row(const float* values, std::size_t count, Key* _
 template <class Order>
 void write_row(const Order* order, std::size_t count, bool vertex_construction, Key* key) {
     for (std::size_t x = 0; x < count; ++x)
-        key[x] = vertex_construction ? kOneKey - order_of(order[x]) : order_of(order[count - 1 - x]);
+        key[x] = vertex_construction ? negated(order_of(order[x])) : order_of(order[count - 1 - x]);
 }
 
 // Fills the padded grid; `write(first, out)` writes the keys of the row whose first pixel has flat index `first`.
