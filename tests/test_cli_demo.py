@@ -54,3 +54,18 @@ def test_wrong_places_and_seeds(tmp_path, capsys):
         assert captured.err.startswith("error: ")
         assert captured.err.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_shares_are_shown_in_percent(monkeypatch, capsys):
+    """So little training gives shares of 0; here the numbers are given, and only the table is tested."""
+    numbers = {
+        "before": {"dice": 0.87654, "topological_success": 0.25},
+        "after": {"dice": 0.9, "topological_success": 0.96875},
+    }
+    monkeypatch.setattr(experiment, "run", lambda *_, **__: numbers)
+    assert run(["demo"]) == 0
+    assert [line.split() for line in capsys.readouterr().out.splitlines()[:3]] == [
+        ["Dice", "right", "topology"],
+        ["before", "0.877", "25.0", "%"],
+        ["after", "0.900", "96.9", "%"],
+    ]
