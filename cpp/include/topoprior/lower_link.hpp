@@ -64,9 +64,19 @@ inline void link_run(const Key* up, const Key* middle, const Key* down, std::siz
 }
 
 // Vertices where a component of the link begins, going around.
-inline unsigned component_begins(Link2 link) {
+inline constexpr unsigned component_begins(Link2 link) {
     return kVertices2 & link & ~static_cast<unsigned>(std::rotl(link, 1));
 }
+
+// How many merges each link stands for: its components less one. A table, since not every processor counts bits.
+inline constexpr std::array<std::uint8_t, 256> kMerges = [] {
+    std::array<std::uint8_t, 256> table{};
+    for (unsigned link = 0; link < 256; ++link) {
+        const int components = std::popcount(component_begins(static_cast<Link2>(link)));
+        table[link] = static_cast<std::uint8_t>(components > 0 ? components - 1 : 0);
+    }
+    return table;
+}();
 
 // A neighbour that enters later in every gap between two components, going around: the axis neighbour after the end of
 // a component if that is later, else the diagonal one between.

@@ -126,7 +126,7 @@ public:
         sides_ = 0;
     }
 
-    // Joins in the given order (looking up: from its end), appends the pairs of non-zero length, and tells
+    // Joins in the given order (looking up: from its end), keeps the pairs of non-zero length, and tells
     // `joined(position, merge)` for every merge whether it joined two components.
     template <class Joined>
     void join(const std::uint64_t* sorted, Array<Pair>& pairs, Joined&& joined) {
@@ -134,9 +134,11 @@ public:
         for (std::size_t node = 0; node < order_.size(); ++node) parent_[node] = static_cast<Index>(node);
         const std::size_t count = merges.size();
         const auto position_of = [count](std::size_t i) { return kLooking == Looking::down ? i : count - 1 - i; };
+        pairs.resize(count);
+        std::size_t found = 0;
         for (std::size_t i = 0; i < count; ++i) {
             const std::size_t position = position_of(i);
-            if (i + kAhead < count) {
+            if (count > kCached && i + kAhead < count) {
                 // The order is known, so that the next records can be on their way: they lie all over the memory.
                 prefetch(&merges[static_cast<Index>(sorted[position_of(i + kAhead)])]);
                 const Merge& soon = merges[static_cast<Index>(sorted[position_of(i + kAhead / 2)])];
@@ -148,19 +150,17 @@ public:
             const Index first = find(merge.first);
             const Index second = find(merge.second);
             joined(position, record, first != second);
-            if (first == second) continue;
+            // No processor can guess what follows, so there are no branches: a component joined to itself changes nothing,
+            // and a pair that does not count is overwritten by the next.
             const bool first_is_elder = kLooking == Looking::down ? order_[first] < order_[second] : order_[first] > order_[second];
             const Index younger = first_is_elder ? second : first;
             parent_[younger] = first_is_elder ? first : second;
             const auto extremum = static_cast<Index>(order_[younger]);
             const bool has_length = (order_[younger] >> 32) != (sorted[position] >> 32) + 1;
-            if (!has_length) continue;
-            if constexpr (kLooking == Looking::down) {
-                pairs.push_back({extremum, merge.at});
-            } else {
-                pairs.push_back({merge.at, extremum});
-            }
+            pairs[found] = kLooking == Looking::down ? Pair{extremum, merge.at} : Pair{merge.at, extremum};
+            found += first != second && has_length ? 1 : 0;
         }
+        pairs.resize(found);
     }
 
 private:
@@ -174,6 +174,7 @@ private:
     }
 
     static constexpr std::size_t kAhead = 16;
+    static constexpr std::size_t kCached = 1 << 13;  // so many merges stay in the nearest cache by themselves
 
     // Ways of a block are followed side by side, one step each in turn: a step waits for memory, and single ways end where
     // no processor expects it. Ways longer than kRounds, which only special images have, are remembered where they

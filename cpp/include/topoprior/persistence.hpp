@@ -230,13 +230,12 @@ private:
     }
 
     const std::uint64_t* sort_saddles(const Key* key, const Link* link) {
-        const auto merges = [link](Index pixel) { return std::popcount(component_begins(static_cast<Link2>(link[pixel]))) - 1; };
         std::size_t count = 0;
-        for (const Index pixel : critical_.saddles) count += static_cast<std::size_t>(merges(pixel));
+        for (const Index pixel : critical_.saddles) count += kMerges[link[pixel]];
         std::uint64_t* records = sort_first_.get(count);
         std::size_t record = 0;
         for (const Index pixel : critical_.saddles)
-            for (int i = merges(pixel); i > 0; --i, ++record)
+            for (unsigned i = kMerges[link[pixel]]; i > 0; --i, ++record)
                 records[record] = static_cast<std::uint64_t>(static_cast<std::uint32_t>(key[pixel])) << 32 | record;
         return sort_by_key(records, sort_second_.get(count), count);
     }
@@ -436,11 +435,14 @@ private:
         parallel_for(threads, kDimension, [&](std::size_t i, std::size_t) {
             const auto [dimension, pairs] = found[i];
             if (!wants(dimension)) return;
-            for (const Pair pair : *pairs) {
+            Array<Bar>& out = bars[dimension];
+            const std::size_t begin = out.size();
+            out.resize(begin + pairs->size());
+            std::transform(pairs->begin(), pairs->end(), out.begin() + static_cast<std::ptrdiff_t>(begin), [&](Pair pair) {
                 const Index earlier = grid.flat(pair.earlier);
                 const Index later = grid.flat(pair.later);
-                bars[dimension].push_back(vertex() ? Bar{earlier, later} : Bar{last - later, last - earlier});
-            }
+                return vertex() ? Bar{earlier, later} : Bar{last - later, last - earlier};
+            });
             detail::sort_bars(values, foreground(), bars[dimension]);
         });
     }
