@@ -65,6 +65,33 @@ def test_exact_zeros_and_ones_can_move():
     assert 0 <= result.output.min() <= result.output.max() <= 1
 
 
+def test_values_stay_in_bounds_however_far_the_steps_go():
+    """Steps of 50 logits on values at the very bounds, long after the topology is right."""
+    image = torch.zeros(1, 1, 12, 15, dtype=torch.float64)
+    image[..., 2:10, 2:8] = 1
+    image[..., 4:6, 4:6] = 0.1
+    image[..., 5, 11] = 0.9
+    seen = []
+    result = tp.refine_map(
+        image,
+        tp.BettiPrior(1, 1),
+        learning_rate=50,
+        patience=1000,
+        max_steps=40,
+        callback=lambda *args: seen.append(args),
+    )
+    assert len(seen) == 41  # no state left [0, 1], which the engine would have refused
+    assert result.succeeded
+
+
+def test_a_map_of_ones_can_fall():
+    """Everything is at a bound, where a plain logit would have no slope."""
+    image = torch.ones(1, 1, 2, 3)
+    result = tp.refine_map(image, tp.BettiPrior(0, 0), weight=1)
+    assert result.succeeded
+    assert result.output.max() < 0.5 - 0.05
+
+
 def test_pixels_that_set_no_bar_keep_their_value_to_the_last_bit():
     generator = torch.Generator().manual_seed(0)
     image = torch.rand(1, 1, 9, 11, generator=generator) * 0.1
