@@ -3,7 +3,9 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -19,15 +21,19 @@ namespace {
 
 template <class Value>
 using Images = nb::ndarray<const Value, nb::numpy, nb::c_contig, nb::device::cpu>;
-using Indices = nb::ndarray<std::int64_t, nb::numpy, nb::ndim<1>>;
+using Numbers = nb::ndarray<std::int64_t, nb::numpy>;
 
-Indices to_numpy(std::unique_ptr<std::int64_t[]> data, std::size_t size) {
-    const nb::capsule owner(data.get(), [](void* pointer) noexcept { delete[] static_cast<std::int64_t*>(pointer); });
-    return Indices(data.release(), {size}, owner);
+// Memory for `count` numbers that a NumPy array can own.
+std::unique_ptr<topoprior::Buffer<std::int64_t>> numbers(std::size_t count) {
+    auto buffer = std::make_unique<topoprior::Buffer<std::int64_t>>();
+    buffer->get(count);
+    return buffer;
 }
 
-std::int64_t to_signed(topoprior::Index index) {
-    return index == topoprior::kNoPixel ? -1 : static_cast<std::int64_t>(index);
+Numbers to_numpy(std::unique_ptr<topoprior::Buffer<std::int64_t>> buffer, std::initializer_list<std::size_t> shape) {
+    std::int64_t* data = buffer->get(0);
+    const nb::capsule owner(buffer.release(), [](void* memory) noexcept { delete static_cast<topoprior::Buffer<std::int64_t>*>(memory); });
+    return Numbers(data, shape, owner);
 }
 
 topoprior::Options options(const std::string& construction, const std::string& boundary, unsigned dimensions) {
@@ -45,41 +51,35 @@ nb::tuple persistence_pairs(Images<Value> images, const std::string& constructio
     if (images.ndim() < 2 || images.ndim() > 4)
         throw std::invalid_argument("images must have shape (images, *spatial) with 1, 2 or 3 spatial axes, got " +
                                     std::to_string(images.ndim()) + " axes in all");
+    if (dimensions >> (images.ndim() - 1) != 0)
+        throw std::invalid_argument("dimensions must be a bit mask of 0 to d - 1, got " + std::to_string(dimensions));
     if (threads == 0) throw std::invalid_argument("threads must be at least 1, got 0");
     std::vector<std::size_t> shape;
     for (std::size_t axis = 1; axis < images.ndim(); ++axis) shape.push_back(images.shape(axis));
     const std::size_t count = images.shape(0);
-    std::size_t total = 0;
-    std::unique_ptr<std::int64_t[]> offsets;
-    std::unique_ptr<std::int64_t[]> births;
-    std::unique_ptr<std::int64_t[]> deaths;
     const std::size_t groups = count * shape.size();
+    std::size_t bars_in_all = 0;
+    std::unique_ptr<topoprior::Buffer<std::int64_t>> table;
+    std::unique_ptr<topoprior::Buffer<std::int64_t>> offsets;
     {
         const nb::gil_scoped_release release;
         const topoprior::BatchPersistence<Value> batch(shape, options(construction, boundary, dimensions));
         const auto bars = batch.run(images.data(), count, threads);
-        offsets = std::make_unique_for_overwrite<std::int64_t[]>(groups + 1);
-        offsets[0] = 0;
-        for (std::size_t group = 0; group < groups; ++group) {
-            total += bars[group / shape.size()][group % shape.size()].size();
-            offsets[group + 1] = static_cast<std::int64_t>(total);
-        }
-        births = std::make_unique_for_overwrite<std::int64_t[]>(total);
-        deaths = std::make_unique_for_overwrite<std::int64_t[]>(total);
-        std::size_t next = 0;
-        for (std::size_t group = 0; group < groups; ++group)
-            for (const topoprior::Bar bar : bars[group / shape.size()][group % shape.size()]) {
-                births[next] = to_signed(bar.birth);
-                deaths[next++] = to_signed(bar.death);
-            }
+        const std::vector<std::int64_t> begin = batch.offsets(bars);
+        bars_in_all = static_cast<std::size_t>(begin.back());
+        table = numbers(5 * bars_in_all);
+        batch.tabulate(bars, begin, threads, table->get(0));
+        offsets = numbers(groups + 1);
+        std::copy(begin.begin(), begin.end(), offsets->get(0));
     }
-    return nb::make_tuple(to_numpy(std::move(births), total), to_numpy(std::move(deaths), total), to_numpy(std::move(offsets), groups + 1));
+    return nb::make_tuple(to_numpy(std::move(table), {5, bars_in_all}), to_numpy(std::move(offsets), {groups + 1}));
 }
 
 constexpr const char* kDocumentation =
     "Pixel indices of the bars of a batch of images, shape (images, *spatial), C order, values in [0, 1].\n\n"
-    "Returns (birth_index, death_index, offsets), int64. Bars of image i and dimension k are offsets[i * d + k] to\n"
-    "offsets[i * d + k + 1], longest first. An index of -1 stands for no pixel. See topoprior.topology.filtration.";
+    "Returns (table, offsets), int64. The rows of the table are birth index, death index, dimension, image, and rank (0 is\n"
+    "the longest) of every bar. Bars of image i and dimension k are columns offsets[i * d + k] to offsets[i * d + k + 1].\n"
+    "An index of -1 stands for no pixel. The conventions are in topoprior.topology.filtration.";
 
 template <class Value>
 void define(nb::module_& module) {

@@ -394,7 +394,39 @@ public:
         return bars;
     }
 
+    // Where the bars of every (image, dimension) begin in a table of all of them, and where the last ones end.
+    std::vector<std::int64_t> offsets(const std::vector<Bars>& bars) const {
+        std::vector<std::int64_t> begin{0};
+        begin.reserve(bars.size() * dimension() + 1);
+        for (const Bars& image : bars)
+            for (std::size_t k = 0; k < dimension(); ++k) begin.push_back(begin.back() + static_cast<std::int64_t>(image[k].size()));
+        return begin;
+    }
+
+    // Five rows of as many numbers as there are bars: birth index, death index (-1: no pixel), dimension, image, and the
+    // place among the bars of that image and dimension.
+    void tabulate(const std::vector<Bars>& bars, const std::vector<std::int64_t>& begin, std::size_t threads, std::int64_t* table) const {
+        const auto count = static_cast<std::size_t>(begin.back());
+        const std::size_t groups = bars.size() * dimension();
+        const auto number = [](Index index) { return index == kNoPixel ? -1 : static_cast<std::int64_t>(index); };
+        parallel_for(count < kBarsPerThread ? 1 : threads, groups, [&](std::size_t group, std::size_t) {
+            const std::size_t image = group / dimension();
+            const std::size_t k = group % dimension();
+            std::int64_t* out = table + begin[group];
+            std::int64_t rank = 0;
+            for (const Bar bar : bars[image][k]) {
+                out[0] = number(bar.birth);
+                out[count] = number(bar.death);
+                out[2 * count] = static_cast<std::int64_t>(k);
+                out[3 * count] = static_cast<std::int64_t>(image);
+                out[4 * count] = rank++;
+                ++out;
+            }
+        });
+    }
+
 private:
+    static constexpr std::size_t kBarsPerThread = 1 << 14;
     static constexpr std::size_t kPixelsPerThread = 1 << 14;  // a thread must repay the tens of microseconds it costs to start
 
     bool vertex() const { return options_.construction == Construction::V; }
