@@ -68,7 +68,8 @@ def refine(
     Two limits of the method, not of the optimiser: a wanted feature of which the output shows no trace at all (no bar
     in any dimension asked for) gets no push, because its bar has length zero and no pixel to act on; and where the
     output is far off, the nearest minimum need not be the anatomy, as with two large components of which the network
-    cannot know which one to keep.
+    cannot know which one to keep. Where ``result.succeeded`` is False, ``refine_map(result.output, prior)`` often
+    repairs the rest. docs/concepts/refinement.md has measurements.
 
     Args:
         network: Any module that maps ``image`` to ``(1, channel, *spatial)``.

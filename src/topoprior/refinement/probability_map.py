@@ -5,8 +5,7 @@
     S(u) = S_n + (sigmoid(z + u) - sigmoid(z)) / (1 - 2e),    z = logit(e + (1 - 2e) * S_n),    |z + u| <= logit(1 - e)
 
 The squeeze by ``e`` keeps the slope of the sigmoid above zero where ``S_n`` is exactly 0 or 1, so those pixels can
-move; the bound keeps ``S`` in [0, 1]; and a pixel with ``u = 0`` keeps its value to the last bit. Moving the values
-themselves, clamped to [0, 1], works too but reached the prior less often (docs/concepts/refinement.md).
+move; the bound keeps ``S`` in [0, 1]; and a pixel with ``u = 0`` keeps its value to the last bit.
 """
 
 from __future__ import annotations
