@@ -74,10 +74,10 @@ void write_row(const Order* order, std::size_t count, bool vertex_construction, 
 // Fills the padded grid; `write(first, out)` writes the keys of the row whose first pixel has flat index `first`.
 // The T-construction reads the image backwards: its rows come in reverse, each of them reversed.
 template <class Write>
-void fill_keys(const Grid& grid, bool vertex_construction, Key padding, std::size_t threads, Write&& write, Key* key) {
+void fill_keys(const Grid& grid, bool vertex_construction, Key padding, Team& team, Write&& write, Key* key) {
     const std::size_t rows = grid.rows();
-    const std::size_t slabs = std::min(threads, rows);
-    parallel_for(threads, slabs, [&](std::size_t slab, std::size_t) {
+    const std::size_t slabs = std::min(team.slabs(), rows);
+    team.loop(slabs, [&](std::size_t slab, std::size_t) {
         const std::size_t first = rows * slab / slabs;
         const std::size_t last = rows * (slab + 1) / slabs;
         Index padded = first == 0 ? 0 : grid.row_begin(static_cast<Index>(first - 1)) + grid.side[0];
@@ -105,36 +105,36 @@ inline std::vector<Key> ranks(const double* values, std::size_t count) {
     return rank;
 }
 
-inline void load_keys(const Grid& grid, const float* values, bool vertex_construction, Key padding, std::size_t threads, Key* key) {
+inline void load_keys(const Grid& grid, const float* values, bool vertex_construction, Key padding, Team& team, Key* key) {
     const std::size_t width = grid.side[0];
     std::atomic<bool> good = true;
     const auto write = [&](std::size_t first, Key* out) {
         const std::uint32_t largest = vertex_construction ? negated_row(values + first, width, out) : reversed_row(values + first, width, out);
         if (largest > static_cast<std::uint32_t>(kOneKey)) good = false;
     };
-    fill_keys(grid, vertex_construction, padding, threads, write, key);
+    fill_keys(grid, vertex_construction, padding, team, write, key);
     if (!good) check_values(values, grid.pixels());
 }
 
 template <class Order>
-void load_orders(const Grid& grid, const Order* order, bool vertex_construction, Key padding, std::size_t threads, Key* key) {
+void load_orders(const Grid& grid, const Order* order, bool vertex_construction, Key padding, Team& team, Key* key) {
     const auto write = [&](std::size_t first, Key* out) { write_row(order + first, grid.side[0], vertex_construction, out); };
-    fill_keys(grid, vertex_construction, padding, threads, write, key);
+    fill_keys(grid, vertex_construction, padding, team, write, key);
 }
 
-inline void load_keys(const Grid& grid, const std::uint8_t* values, bool vertex_construction, Key padding, std::size_t threads, Key* key) {
-    load_orders(grid, values, vertex_construction, padding, threads, key);
+inline void load_keys(const Grid& grid, const std::uint8_t* values, bool vertex_construction, Key padding, Team& team, Key* key) {
+    load_orders(grid, values, vertex_construction, padding, team, key);
 }
 
-inline void load_keys(const Grid& grid, const double* values, bool vertex_construction, Key padding, std::size_t threads, Key* key) {
+inline void load_keys(const Grid& grid, const double* values, bool vertex_construction, Key padding, Team& team, Key* key) {
     const std::size_t count = grid.pixels();
     check_values(values, count);
     if (std::all_of(values, values + count, [](double value) { return static_cast<double>(static_cast<float>(value)) == value; })) {
         Buffer<float> single;
         std::transform(values, values + count, single.get(count), [](double value) { return static_cast<float>(value); });
-        load_keys(grid, single.get(count), vertex_construction, padding, threads, key);
+        load_keys(grid, single.get(count), vertex_construction, padding, team, key);
     } else {
-        load_orders(grid, ranks(values, count).data(), vertex_construction, padding, threads, key);
+        load_orders(grid, ranks(values, count).data(), vertex_construction, padding, team, key);
     }
 }
 

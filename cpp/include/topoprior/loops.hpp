@@ -91,9 +91,9 @@ public:
     // `squares` as they come in the image, with `closes[i]` where square i closes a loop; `sorted` lists them in the order
     // of the filtration; `opening[row]` is the voxel of a row. Appends the pairs of non-zero length.
     void run(const Array<Square>& squares, const Array<std::uint8_t>& closes, const std::uint64_t* sorted,
-             const Array<Index>& opening, std::size_t threads, Array<Pair>& pairs) {
-        boundaries(squares, closes, threads);
-        reduce(squares, closes, sorted, opening, threads, pairs);
+             const Array<Index>& opening, Team& team, Array<Pair>& pairs) {
+        boundaries(squares, closes, team);
+        reduce(squares, closes, sorted, opening, team, pairs);
     }
 
 private:
@@ -114,12 +114,12 @@ private:
         return static_cast<Entry>(static_cast<std::uint32_t>(key)) << 32 | static_cast<Entry>(voxel) << 3 | direction;
     }
 
-    void boundaries(const Array<Square>& squares, const Array<std::uint8_t>& closes, std::size_t threads) {
-        const std::size_t pieces = threads == 1 ? 1 : 16 * threads;
+    void boundaries(const Array<Square>& squares, const Array<std::uint8_t>& closes, Team& team) {
+        const std::size_t pieces = 4 * team.slabs();
         const std::size_t size = (squares.size() + pieces - 1) / pieces;
         columns_.assign(squares.size(), Column{nullptr, 0, 0});
         stores_.resize(pieces);
-        parallel_for(threads, pieces, [&](std::size_t piece, std::size_t) {
+        team.loop(pieces, [&](std::size_t piece, std::size_t) {
             Array<Entry> heap;
             Array<Index> rows;
             Array<Index>& store = stores_[piece];
@@ -250,16 +250,16 @@ private:
     static constexpr std::size_t kBlockSize = std::size_t{1} << 16;
 
     void reduce(const Array<Square>& squares, const Array<std::uint8_t>& closes, const std::uint64_t* sorted,
-                const Array<Index>& opening, std::size_t threads, Array<Pair>& pairs) {
+                const Array<Index>& opening, Team& team, Array<Pair>& pairs) {
         Array<std::atomic<Index>> owner(opening.size());  // of each pivot: a position in the order of the squares
         for (auto& none : owner) none.store(kNone, std::memory_order_relaxed);
         Array<std::atomic<const Column*>> columns(squares.size());
         for (std::size_t i = 0; i < squares.size(); ++i)
             columns[i].store(&columns_[static_cast<Index>(sorted[i])], std::memory_order_relaxed);
-        std::vector<Worker> workers(threads);
+        std::vector<Worker> workers(team.size());
         for (Worker& worker : workers) worker.rows.reset(opening.size());
         const std::size_t pieces = (squares.size() + kPiece - 1) / kPiece;
-        parallel_for(threads, pieces, [&](std::size_t piece, std::size_t worker) {
+        team.loop(pieces, [&](std::size_t piece, std::size_t worker) {
             const std::size_t end = std::min((piece + 1) * kPiece, squares.size());
             for (std::size_t position = piece * kPiece; position < end; ++position)
                 if (closes[static_cast<Index>(sorted[position])] != 0)

@@ -92,19 +92,19 @@ public:
 
     // Bars of one image. `wanted` has bit 0 for minima, bit 1 for loops, bit 2 for maxima.
     template <class Value>
-    void run(const Grid& grid, const Value* values, bool vertex_construction, Key padding, unsigned wanted, std::size_t threads) {
+    void run(const Grid& grid, const Value* values, bool vertex_construction, Key padding, unsigned wanted, Team& team) {
         Key* key = keys_.get(grid.cells);
-        load_keys(grid, values, vertex_construction, padding, threads, key);
+        load_keys(grid, values, vertex_construction, padding, team, key);
         Link* link = links_.get(grid.cells);
-        find_critical_pixels(grid, key, link, threads);
+        find_critical_pixels(grid, key, link, team);
         minima_pairs.clear();
         loop_pairs.clear();
         maxima_pairs.clear();
         const bool frame_is_lowest = padding == kLowestKey;
         if constexpr (kDimension == 2) {
-            pair_2d(grid, key, link, frame_is_lowest, wanted, threads);
+            pair_2d(grid, key, link, frame_is_lowest, wanted, team);
         } else {
-            pair_3d(grid, key, link, frame_is_lowest, wanted, threads);
+            pair_3d(grid, key, link, frame_is_lowest, wanted, team);
         }
     }
 
@@ -121,11 +121,11 @@ private:
         return best;
     }
 
-    void find_critical_pixels(const Grid& grid, const Key* key, Link* link, std::size_t threads) {
+    void find_critical_pixels(const Grid& grid, const Key* key, Link* link, Team& team) {
         const std::size_t rows = grid.rows();
-        const std::size_t slabs = std::min(threads, rows);
+        const std::size_t slabs = std::min(team.slabs(), rows);
         slabs_.resize(slabs);
-        parallel_for(threads, slabs, [&](std::size_t slab, std::size_t) {
+        team.loop(slabs, [&](std::size_t slab, std::size_t) {
             const auto begin = static_cast<Index>(rows * slab / slabs);
             const auto end = static_cast<Index>(rows * (slab + 1) / slabs);
             slabs_[slab].clear();
@@ -202,14 +202,13 @@ private:
     static unsigned is_saddle(Link2) { return 1; }
     static unsigned is_saddle(Link3 link) { return kLinkTable.components(link) != 1 || euler_characteristic(link) != 1 ? 1 : 0; }
 
-    void pair_2d(const Grid& grid, const Key* key, Link* link, bool frame_is_lowest, unsigned wanted, std::size_t threads) {
+    void pair_2d(const Grid& grid, const Key* key, Link* link, bool frame_is_lowest, unsigned wanted, Team& team) {
         const bool down = (wanted & 1) != 0;
         const bool up = (wanted & 4) != 0;
         // A saddle with c components below has c regions above: both trees have the same merges, so one order serves.
         const std::uint64_t* sorted = nullptr;
         Index* label = labels_.get(grid.cells);
-        side_by_side(
-            threads,
+        team.side_by_side(
             [&] {
                 if (!down) return;
                 minima_.begin(grid, key, link, label, critical_.minima, frame_is_lowest);
@@ -224,8 +223,8 @@ private:
                 maxima_.flush();
             });
         const auto ignore = [](std::size_t, Index, bool) {};
-        side_by_side(
-            threads, [&] { if (down) minima_.join(sorted, minima_pairs, ignore); },
+        team.side_by_side(
+            [&] { if (down) minima_.join(sorted, minima_pairs, ignore); },
             [&] { if (up) maxima_.join(sorted, maxima_pairs, ignore); });
     }
 
@@ -246,7 +245,7 @@ private:
         for (bits &= bits - 1; bits != 0; bits &= bits - 1) tree.further(static_cast<unsigned>(std::countr_zero(bits)));
     }
 
-    void pair_3d(const Grid& grid, const Key* key, Link* link, bool frame_is_lowest, unsigned wanted, std::size_t threads) {
+    void pair_3d(const Grid& grid, const Key* key, Link* link, bool frame_is_lowest, unsigned wanted, Team& team) {
         const auto offset = neighbour_offsets(grid);
         const bool loops = (wanted & 2) != 0;
         const bool down = loops || (wanted & 1) != 0;
@@ -254,8 +253,7 @@ private:
         Index* label = labels_.get(grid.cells);
         const std::uint64_t* edge_order = nullptr;
         const std::uint64_t* square_order = nullptr;
-        side_by_side(
-            threads,
+        team.side_by_side(
             [&] {
                 if (!down) return;
                 minima_.begin(grid, key, link, label, critical_.minima, frame_is_lowest);
@@ -284,7 +282,7 @@ private:
         Index* first_merge = label;
         for (std::size_t position = minima_.merges.size(); position-- > 0;)
             first_merge[minima_.merges[static_cast<Index>(edge_order[position])].at] = static_cast<Index>(position);
-        LoopReduction(key, link, offset, first_merge, loop_).run(squares_, closes_, square_order, opening_, threads, loop_pairs);
+        LoopReduction(key, link, offset, first_merge, loop_).run(squares_, closes_, square_order, opening_, team, loop_pairs);
     }
 
     void add_edges(Index voxel, Link3 link) {
@@ -383,13 +381,13 @@ public:
 
     std::vector<Bars> run(const Value* values, std::size_t images, std::size_t threads) const {
         std::vector<Bars> bars(images);
-        threads = std::max<std::size_t>(1, std::min(threads, pixels_ * images / kPixelsPerThread));
+        Team team(std::min(threads, pixels_ * images / kPixelsPerThread));
         if (shape_.size() == 1) {
-            parallel_for(threads, images, [&](std::size_t image, std::size_t) { run_path(values + image * pixels_, bars[image]); });
+            team.loop(images, [&](std::size_t image, std::size_t) { run_path(values + image * pixels_, bars[image]); });
         } else if (shape_.size() == 2) {
-            run_images<2>(values, bars, threads);
+            run_images<2>(values, bars, team);
         } else {
-            run_images<3>(values, bars, threads);
+            run_images<3>(values, bars, team);
         }
         return bars;
     }
@@ -409,7 +407,8 @@ public:
         const auto count = static_cast<std::size_t>(begin.back());
         const std::size_t groups = bars.size() * dimension();
         const auto number = [](Index index) { return index == kNoPixel ? -1 : static_cast<std::int64_t>(index); };
-        parallel_for(count < kBarsPerThread ? 1 : threads, groups, [&](std::size_t group, std::size_t) {
+        Team team(std::min(threads, count / kBarsPerThread));
+        team.loop(groups, [&](std::size_t group, std::size_t) {
             const std::size_t image = group / dimension();
             const std::size_t k = group % dimension();
             std::int64_t* out = table + begin[group];
@@ -439,32 +438,38 @@ private:
         detail::sort_bars(values, foreground(), bars[0]);
     }
 
+    // Enough images: a thread each. Otherwise one after the other, all threads on each.
     template <int kDimension>
-    void run_images(const Value* values, std::vector<Bars>& bars, std::size_t threads) const {
+    void run_images(const Value* values, std::vector<Bars>& bars, Team& team) const {
         const std::array<Index, 3> side = {static_cast<Index>(shape_[kDimension - 1]), static_cast<Index>(shape_[kDimension - 2]),
                                            static_cast<Index>(kDimension == 3 ? shape_[0] : 1)};
         const Grid grid(kDimension, side);
-        const std::size_t workers = std::min(threads, bars.size());
-        const std::size_t threads_inside = threads / std::max<std::size_t>(1, workers);
-        std::vector<ImagePersistence<kDimension>> workspace(workers);
-        parallel_for(workers, bars.size(), [&](std::size_t image, std::size_t worker) {
-            run_image(grid, values + image * pixels_, workspace[worker], threads_inside, bars[image]);
+        const bool together = bars.size() < team.size();
+        std::vector<ImagePersistence<kDimension>> workspace(together ? 1 : std::min(team.size(), bars.size()));
+        if (together) {
+            for (std::size_t image = 0; image < bars.size(); ++image)
+                run_image(grid, values + image * pixels_, workspace[0], team, bars[image]);
+            return;
+        }
+        team.loop(bars.size(), [&](std::size_t image, std::size_t worker) {
+            Team alone(1);
+            run_image(grid, values + image * pixels_, workspace[worker], alone, bars[image]);
         });
     }
 
     template <int kDimension>
-    void run_image(const Grid& grid, const Value* values, ImagePersistence<kDimension>& image, std::size_t threads, Bars& bars) const {
+    void run_image(const Grid& grid, const Value* values, ImagePersistence<kDimension>& image, Team& team, Bars& bars) const {
         constexpr unsigned kTop = kDimension - 1;
         const auto wants = [this](unsigned dimension) { return options_.dimensions >> dimension & 1; };
         const unsigned minima = vertex() ? 0 : kTop;
         const unsigned maxima = kTop - minima;
         const unsigned wanted = wants(minima) | (kDimension == 3 ? wants(1) << 1 : 0) | wants(maxima) << 2;
-        image.run(grid, values, vertex(), foreground() == vertex() ? kLowestKey : kHighestKey, wanted, threads);
+        image.run(grid, values, vertex(), foreground() == vertex() ? kLowestKey : kHighestKey, wanted, team);
         const auto last = static_cast<Index>(pixels_ - 1);
         if (wants(0)) bars[0].push_back({essential_birth(grid, image, last), kNoPixel});
         const std::array<std::pair<unsigned, const Array<Pair>*>, 3> found = {
             {{minima, &image.minima_pairs}, {maxima, &image.maxima_pairs}, {1U, &image.loop_pairs}}};
-        parallel_for(threads, kDimension, [&](std::size_t i, std::size_t) {
+        team.loop(kDimension, [&](std::size_t i, std::size_t) {
             const auto [dimension, pairs] = found[i];
             if (!wants(dimension)) return;
             Array<Bar>& out = bars[dimension];
