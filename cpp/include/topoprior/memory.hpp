@@ -1,15 +1,19 @@
-// Working memory: large blocks in huge pages, and arrays that are not initialised.
+// Working memory: large blocks that are used again, and arrays that are not initialised.
 //
-// Images of a million pixels need tens of megabytes for a few milliseconds. Faulting that in by pages of 4 KiB costs a
-// third of the whole computation (1024x1024, measured), so that on Linux large blocks come straight from the system, in
-// pages of 2 MiB where it grants them.
+// Images of a million pixels need tens of megabytes for a few milliseconds. Faulting that in anew costs a third of the
+// whole computation (1024x1024, measured), so that on Linux large blocks come straight from the system in pages of 2 MiB,
+// where it grants them, and up to 128 MiB of them are kept for the next image. This cache is the one thing in the core
+// that outlives a call; it holds no values, only room.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <type_traits>
 #include <utility>
@@ -23,15 +27,40 @@ namespace topoprior {
 
 namespace detail {
 
+#if defined(__linux__)
+
 inline constexpr std::size_t kHugePage = std::size_t{1} << 21;
 
-// A block of memory; its content is unspecified.
-inline void* allocate(std::size_t bytes) {
-#if defined(__linux__)
-    if (bytes >= kHugePage) {
+// Sizes in steps of a quarter of a power of two, so that blocks fit again. What is never touched costs nothing.
+inline std::size_t block_size(std::size_t bytes) {
+    const std::size_t step = std::max(kHugePage, std::bit_floor(bytes) / 4);
+    return (bytes + step - 1) / step * step;
+}
+
+class BlockCache {
+public:
+    BlockCache() = default;
+    BlockCache(const BlockCache&) = delete;
+    BlockCache& operator=(const BlockCache&) = delete;
+    ~BlockCache() {
+        for (const Block block : blocks_) munmap(block.memory, block.size);
+    }
+
+    void* take(std::size_t bytes) {
+        const std::size_t size = block_size(bytes);
+        {
+            const std::scoped_lock lock(mutex_);
+            for (Block& block : blocks_) {
+                if (block.size != size) continue;
+                void* const memory = block.memory;
+                block = blocks_.back();
+                blocks_.pop_back();
+                kept_ -= size;
+                return memory;
+            }
+        }
         // Ask for one page more, and give back what lies before and behind the aligned part.
-        const std::size_t size = (bytes + kHugePage - 1) & ~(kHugePage - 1);
-        void* mapped = mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void* const mapped = mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (mapped == MAP_FAILED) throw std::bad_alloc();
         auto* const begin = static_cast<std::byte*>(mapped);
         const std::size_t before = (kHugePage - (reinterpret_cast<std::uintptr_t>(begin) & (kHugePage - 1))) & (kHugePage - 1);
@@ -40,6 +69,39 @@ inline void* allocate(std::size_t bytes) {
         madvise(begin + before, size, MADV_HUGEPAGE);  // a wish, not a need: its answer does not matter
         return begin + before;
     }
+
+    void give(void* memory, std::size_t bytes) {
+        const std::size_t size = block_size(bytes);
+        {
+            const std::scoped_lock lock(mutex_);
+            if (kept_ + size <= kMost) {
+                blocks_.push_back({memory, size});
+                kept_ += size;
+                return;
+            }
+        }
+        munmap(memory, size);
+    }
+
+private:
+    static constexpr std::size_t kMost = std::size_t{128} << 20;
+    struct Block {
+        void* memory;
+        std::size_t size;
+    };
+    std::mutex mutex_;
+    std::vector<Block> blocks_;
+    std::size_t kept_ = 0;
+};
+
+inline BlockCache block_cache;
+
+#endif
+
+// Memory of unspecified content.
+inline void* allocate(std::size_t bytes) {
+#if defined(__linux__)
+    if (bytes >= kHugePage) return block_cache.take(bytes);
 #endif
     void* const memory = std::malloc(bytes == 0 ? 1 : bytes);
     if (memory == nullptr) throw std::bad_alloc();
@@ -49,7 +111,7 @@ inline void* allocate(std::size_t bytes) {
 inline void release(void* memory, [[maybe_unused]] std::size_t bytes) {
 #if defined(__linux__)
     if (bytes >= kHugePage) {
-        munmap(memory, (bytes + kHugePage - 1) & ~(kHugePage - 1));
+        block_cache.give(memory, bytes);
         return;
     }
 #endif

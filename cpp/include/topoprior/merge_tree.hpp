@@ -94,12 +94,13 @@ public:
         end_ = nullptr;
         label_ = label;
         merges.clear();
-        order_.resize(extrema.size() + 1);
-        order_[kFrame] = kLooking == Looking::down ? 0 : ~std::uint64_t{0};
+        nodes_.resize(extrema.size() + 1);
+        nodes_[kFrame] = {kLooking == Looking::down ? 0 : ~std::uint64_t{0}, kFrame};
         if (frame) mark_frame(grid);
         for (std::size_t i = 0; i < extrema.size(); ++i) {
-            label_[extrema[i]] = static_cast<Index>(i + 1);
-            order_[i + 1] = packed(key[extrema[i]], extrema[i]);
+            const auto node = static_cast<Index>(i + 1);
+            label_[extrema[i]] = node;
+            nodes_[node] = {packed(key[extrema[i]], extrema[i]), node};
         }
         saddles_ = 0;
         sides_ = 0;
@@ -130,8 +131,6 @@ public:
     // `joined(position, merge)` for every merge whether it joined two components.
     template <class Joined>
     void join(const std::uint64_t* sorted, Array<Pair>& pairs, Joined&& joined) {
-        parent_.resize(order_.size());
-        for (std::size_t node = 0; node < order_.size(); ++node) parent_[node] = static_cast<Index>(node);
         const std::size_t count = merges.size();
         const auto position_of = [count](std::size_t i) { return kLooking == Looking::down ? i : count - 1 - i; };
         pairs.resize(count);
@@ -142,8 +141,8 @@ public:
                 // The order is known, so that the next records can be on their way: they lie all over the memory.
                 prefetch(&merges[static_cast<Index>(sorted[position_of(i + kAhead)])]);
                 const Merge& soon = merges[static_cast<Index>(sorted[position_of(i + kAhead / 2)])];
-                prefetch(&parent_[soon.first]);
-                prefetch(&parent_[soon.second]);
+                prefetch(&nodes_[soon.first]);
+                prefetch(&nodes_[soon.second]);
             }
             const auto record = static_cast<Index>(sorted[position]);
             const Merge merge = merges[record];
@@ -152,11 +151,11 @@ public:
             joined(position, record, first != second);
             // No processor can guess what follows, so there are no branches: a component joined to itself changes nothing,
             // and a pair that does not count is overwritten by the next.
-            const bool first_is_elder = kLooking == Looking::down ? order_[first] < order_[second] : order_[first] > order_[second];
+            const bool first_is_elder = kLooking == Looking::down ? nodes_[first].order < nodes_[second].order : nodes_[first].order > nodes_[second].order;
             const Index younger = first_is_elder ? second : first;
-            parent_[younger] = first_is_elder ? first : second;
-            const auto extremum = static_cast<Index>(order_[younger]);
-            const bool has_length = (order_[younger] >> 32) != (sorted[position] >> 32) + 1;
+            nodes_[younger].parent = first_is_elder ? first : second;
+            const auto extremum = static_cast<Index>(nodes_[younger].order);
+            const bool has_length = (nodes_[younger].order >> 32) != (sorted[position] >> 32) + 1;
             pairs[found] = kLooking == Looking::down ? Pair{extremum, merge.at} : Pair{merge.at, extremum};
             found += first != second && has_length ? 1 : 0;
         }
@@ -164,11 +163,17 @@ public:
     }
 
 private:
+    struct Node {
+        std::uint64_t order;  // of its extremum
+        Index parent;
+    };
+
     // The root of a component is its eldest extremum, so no ranks are kept; path halving is fast enough.
     Index find(Index node) {
-        while (parent_[node] != node) {
-            parent_[node] = parent_[parent_[node]];
-            node = parent_[node];
+        while (nodes_[node].parent != node) {
+            const Index above = nodes_[nodes_[node].parent].parent;
+            nodes_[node].parent = above;
+            node = above;
         }
         return node;
     }
@@ -245,8 +250,7 @@ private:
     Index* label_ = nullptr;  // of extrema and the frame only
     Buffer<Index> ends_;
     Index* end_ = nullptr;  // of far ways, plus one; 0 where none has passed
-    Array<std::uint64_t> order_;  // of the extremum of each node
-    Array<Index> parent_;
+    Array<Node> nodes_;
 
     // The block: saddles, where their sides begin, and where the sides have got to. A saddle has at most 6 sides.
     std::array<Index, kBlock + 8> saddle_;

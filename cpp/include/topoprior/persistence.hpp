@@ -207,18 +207,22 @@ private:
         const bool up = (wanted & 4) != 0;
         // A saddle with c components below has c regions above: both trees have the same merges, so one order serves.
         const std::uint64_t* sorted = nullptr;
+        std::size_t count = 0;
+        for (const Index pixel : critical_.saddles) count += kMerges[link[pixel]];
         Index* label = labels_.get(grid.cells);
         team.side_by_side(
             [&] {
                 if (!down) return;
                 minima_.begin(grid, key, link, label, critical_.minima, frame_is_lowest);
+                minima_.merges.reserve(count);
                 for (const Index pixel : critical_.saddles) add_sides(minima_, pixel, component_begins(link[pixel]));
                 minima_.flush();
             },
             [&] {
-                sorted = sort_saddles(key, link);
+                sorted = sort_saddles(key, link, count);
                 if (!up) return;
                 maxima_.begin(grid, key, link, label, critical_.maxima, !frame_is_lowest);
+                maxima_.merges.reserve(count);
                 for (const Index pixel : critical_.saddles) add_sides(maxima_, pixel, component_gaps(link[pixel]));
                 maxima_.flush();
             });
@@ -228,9 +232,7 @@ private:
             [&] { if (up) maxima_.join(sorted, maxima_pairs, ignore); });
     }
 
-    const std::uint64_t* sort_saddles(const Key* key, const Link* link) {
-        std::size_t count = 0;
-        for (const Index pixel : critical_.saddles) count += kMerges[link[pixel]];
+    const std::uint64_t* sort_saddles(const Key* key, const Link* link, std::size_t count) {
         std::uint64_t* records = sort_first_.get(count);
         std::size_t record = 0;
         for (const Index pixel : critical_.saddles)
