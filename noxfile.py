@@ -1,0 +1,55 @@
+"""Every check by name: ``nox -s lint types core tests readme``. CI runs the same things from an empty environment."""
+
+import nox
+
+nox.options.sessions = ["lint", "types", "core", "tests", "readme"]
+nox.options.reuse_existing_virtualenvs = True
+CONSTRAINTS = ("-c", "constraints.txt")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff (rules and format) and spelling."""
+    session.install("ruff", "codespell")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("codespell")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Mypy, strict."""
+    session.install(*CONSTRAINTS, ".[all]", "mypy")
+    session.run("mypy")
+
+
+@nox.session
+def core(session: nox.Session) -> None:
+    """The C++ core without Python: debug build, address and undefined-behaviour sanitizers, warnings as errors."""
+    session.install("cmake>=3.25", "ninja")
+    build = session.create_tmp()
+    options = ("-DTOPOPRIOR_CORE_TESTS=ON", "-DTOPOPRIOR_SANITIZE=ON", "-DCMAKE_BUILD_TYPE=Debug")
+    session.run("cmake", "-S", ".", "-B", build, "-G", "Ninja", *options)
+    session.run("cmake", "--build", build)
+    session.run("ctest", "--test-dir", build, "--output-on-failure")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """All tests, the examples of the docstrings included."""
+    session.install(*CONSTRAINTS, ".[test]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def readme(session: nox.Session) -> None:
+    """The Python code of the README, as a newcomer would paste it."""
+    session.install(*CONSTRAINTS, ".[all]")
+    session.run("python", "docs/run_code_blocks.py", "README.md")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """The engine against its named peers; takes about twenty minutes on two quiet cores."""
+    session.install(*CONSTRAINTS, ".[bench]", "oineus")
+    session.run("python", "benchmarks/engine.py", *session.posargs)

@@ -1,0 +1,39 @@
+"""The examples in the docstrings of every module run, and there are some."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import topoprior
+
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(topoprior.__path__, "topoprior.")
+    if not module.name.endswith(("._core", ".__main__"))
+)
+# The public front doors must each show an example.
+WITH_EXAMPLES = {
+    "topoprior.evaluation.metrics",
+    "topoprior.imaging.phantoms",
+    "topoprior.losses.betti_prior_loss",
+    "topoprior.losses.functional",
+    "topoprior.priors.betti_prior",
+    "topoprior.refinement.network",
+    "topoprior.refinement.probability_map",
+    "topoprior.topology.betti",
+    "topoprior.topology.diagram",
+}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of MONAI, when a network is made
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_of(name):
+    result = doctest.testmod(importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert result.failed == 0
+    assert result.attempted > 0 or name not in WITH_EXAMPLES
+
+
+def test_every_front_door_is_a_module():
+    assert set(MODULES) >= WITH_EXAMPLES
