@@ -90,6 +90,8 @@ def test_parse_refuses_other_texts(text):
         ((True,), TypeError, "got True"),
         (("1,1",), TypeError, "got '1,1'"),
         (((None, 2),), TypeError, "got \\(None, 2\\)"),
+        ((10**30,), ValueError, "at most 2147483647, more than any image has, got 10+"),
+        (((0, 2**63),), ValueError, "at most 2147483647, more than any image has, got \\(0, 9223372036854775808\\)"),
     ],
 )
 def test_what_is_no_prior_is_refused(arguments, error, message):
@@ -101,6 +103,18 @@ def test_what_is_no_prior_is_refused(arguments, error, message):
 def test_weights_that_do_not_fit_are_refused(weights):
     with pytest.raises(ValueError, match="weights must be 2 finite numbers of at least 0, one per Betti number"):
         BettiPrior(1, 1, weights=weights)
+
+
+@pytest.mark.parametrize("weights", [2, "ab", (1, None)])
+def test_weights_that_are_no_numbers_are_refused(weights):
+    with pytest.raises(TypeError, match="weights must be 2 finite numbers of at least 0, one per Betti number, got"):
+        BettiPrior(1, 1, weights=weights)
+
+
+def test_is_satisfied_by_numbers_of_a_type_too_small_for_the_prior():
+    found = torch.tensor([[44], [255]], dtype=torch.uint8)
+    assert BettiPrior(300).is_satisfied_by(found).tolist() == [False, False]
+    assert BettiPrior((200, 300)).is_satisfied_by(found).tolist() == [False, True]
 
 
 def test_is_satisfied_by():

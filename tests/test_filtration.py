@@ -84,6 +84,11 @@ def test_values_that_are_no_probabilities_are_refused(dtype, value, message):
         tp.persistence(images)
 
 
+def test_the_message_shows_by_how_little_a_value_is_too_large():
+    with pytest.raises(ValueError, match=r"got values from 0\.5 to 1\.0000001"):
+        check_values(torch.tensor([0.5, 1.0000001]))
+
+
 def test_both_ends_of_the_range_are_probabilities():
     check_values(torch.tensor([0.0, 1.0]))
 

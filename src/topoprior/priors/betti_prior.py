@@ -11,6 +11,7 @@ from torch import Tensor
 
 Range: TypeAlias = tuple[int, int | None]
 UNBOUNDED = torch.iinfo(torch.int64).max
+LARGEST = 2**31 - 1  # the core takes 2**29 pixels, and no Betti number exceeds three times the number of pixels
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -25,8 +26,9 @@ class BettiPrior:
         weights: One factor per dimension for the terms of equation 4, finite and not negative; by default 1 each.
 
     Raises:
-        TypeError: If an entry is not a whole number, a pair, or ``None``.
-        ValueError: If there are not 1 to 3 entries, a number is negative, a range is empty, or the weights do not fit.
+        TypeError: If an entry is not a whole number, a pair, or ``None``, or the weights are no sequence of numbers.
+        ValueError: If there are not 1 to 3 entries, a number is negative or too large for any image, a range is empty,
+            or the weights do not fit.
 
     References:
         Clough et al. (2022), IEEE TPAMI 44(12), equations 3 and 4; ranges and weights are the generalisations named
@@ -50,11 +52,7 @@ class BettiPrior:
         if not 1 <= len(numbers) <= 3:
             raise ValueError(f"a prior has 1 to 3 Betti numbers, one per homology dimension, got {len(numbers)}")
         ranges = [_as_range(number) for number in numbers]
-        factors = (1.0,) * len(numbers) if weights is None else tuple(float(weight) for weight in weights)
-        if len(factors) != len(numbers) or any(not math.isfinite(weight) or weight < 0 for weight in factors):
-            raise ValueError(
-                f"weights must be {len(numbers)} finite numbers of at least 0, one per Betti number, got {factors}"
-            )
+        factors = (1.0,) * len(numbers) if weights is None else _as_weights(weights, len(numbers))
         object.__setattr__(self, "lower", tuple(low for low, _ in ranges))
         object.__setattr__(self, "upper", tuple(high for _, high in ranges))
         object.__setattr__(self, "weights", factors)
@@ -103,10 +101,9 @@ class BettiPrior:
                 f"betti_numbers must have shape (..., {self.dimensions}) for the prior {self}, "
                 f"got {tuple(betti_numbers.shape)}"
             )
-        lower = betti_numbers.new_tensor(self.lower)
-        unlimited = torch.tensor([high is None for high in self.upper], device=betti_numbers.device)
-        upper = betti_numbers.new_tensor([high or 0 for high in self.upper])
-        return ((betti_numbers >= lower) & (unlimited | (betti_numbers <= upper))).all(-1)
+        lower = torch.tensor(self.lower, device=betti_numbers.device)  # int64: small types cannot hold every prior
+        upper = torch.tensor([UNBOUNDED if high is None else high for high in self.upper], device=lower.device)
+        return ((betti_numbers >= lower) & (betti_numbers <= upper)).all(-1)
 
     def __str__(self) -> str:
         """The ranges in the form that `parse` reads (weights are not written)."""
@@ -131,7 +128,20 @@ def _as_range(number: object) -> Range:
     high = None if ends[1] is None else _whole(ends[1], number)
     if low < 0 or (high is not None and high < low):
         raise ValueError(f"a Betti number must be at least 0, and a range must have low <= high, got {number!r}")
+    if max(low, high or 0) > LARGEST:
+        raise ValueError(f"a Betti number must be at most {LARGEST}, more than any image has, got {number!r}")
     return (low, high)
+
+
+def _as_weights(weights: Iterable[float], count: int) -> tuple[float, ...]:
+    rule = f"weights must be {count} finite numbers of at least 0, one per Betti number"
+    try:
+        factors = tuple(float(weight) for weight in weights)
+    except (TypeError, ValueError):
+        raise TypeError(f"{rule}, got {weights!r}") from None
+    if len(factors) != count or any(not math.isfinite(weight) or weight < 0 for weight in factors):
+        raise ValueError(f"{rule}, got {factors}")
+    return factors
 
 
 def _whole(value: object, number: object) -> int:

@@ -115,9 +115,7 @@ def check_values(values: Tensor) -> None:
         raise ValueError(f"images must hold finite values in [0, 1], got {bad}")
     low, high = (bound.item() for bound in torch.aminmax(values))
     if low < 0 or high > 1:
-        raise ValueError(
-            f"images must hold probabilities in [0, 1], got values from {low:.6g} to {high:.6g}: {LOGITS_HINT}"
-        )
+        raise ValueError(f"images must hold probabilities in [0, 1], got values from {low} to {high}: {LOGITS_HINT}")
 
 
 def dimension_mask(dimensions: Iterable[int] | None, spatial_axes: int) -> int:
@@ -129,7 +127,7 @@ def dimension_mask(dimensions: Iterable[int] | None, spatial_axes: int) -> int:
     wanted = tuple(dimensions)
     if not wanted or any(k not in range(spatial_axes) for k in wanted):
         raise ValueError(f"dimensions must be some of {tuple(range(spatial_axes))} for this image, got {wanted}")
-    return sum(1 << k for k in set(wanted))
+    return sum(1 << k for k in range(spatial_axes) if k in wanted)
 
 
 def check_threads(threads: int | None) -> int:
