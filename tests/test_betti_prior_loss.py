@@ -147,5 +147,12 @@ def test_no_tensor_is_refused():
         BettiPriorLoss(BettiPrior(1), sigmoid=True)([[[0.5]]])
 
 
+@pytest.mark.parametrize("options", [{}, {"sigmoid": True}, {"softmax": True}, {"other_act": torch.sigmoid}])
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int64])
+def test_masks_and_labels_are_no_prediction(dtype, options):
+    with pytest.raises(TypeError, match=f"input must be floating point, got {dtype}: a mask or label map is no"):
+        BettiPriorLoss(BettiPrior(1), **options)(torch.ones(1, 2, 5, dtype=dtype))
+
+
 def test_public_name():
     assert tp.BettiPriorLoss is BettiPriorLoss

@@ -108,6 +108,8 @@ class BettiPriorLoss(_Loss):
                 f"{option} needs at least 2 channels, got shape {tuple(input.shape)}: "
                 "one channel goes with sigmoid=True and include_background=True"
             )
+        if not input.is_floating_point():
+            raise TypeError(f"input must be floating point, got {input.dtype}: a mask or label map is no prediction")
         if self.sigmoid:
             input = torch.sigmoid(input)  # noqa: A001
         if self.softmax:
