@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -81,5 +82,14 @@ def test_dice_refuses_what_is_no_pair_of_masks():
         dice(mask, torch.ones(1, 1, 3, 4))
     with pytest.raises(ValueError, match="prediction must hold only 0 and 1"):
         dice(0.7 * mask, mask)
-    with pytest.raises(ValueError, match=r"target must have shape \(batch, channel, \*spatial\), got \(3, 3\)"):
+    with pytest.raises(ValueError, match=r"target must have shape \(batch, channel, \*spatial\) .*, got \(3, 3\)"):
         dice(mask, torch.ones(3, 3))
+    with pytest.raises(ValueError, match="prediction must not be empty"):
+        dice(mask[:0], mask[:0])
+    with pytest.raises(TypeError, match="prediction must be a torch tensor or a numpy array, got list"):
+        dice([[[1, 0]]], mask)
+
+
+def test_dice_takes_arrays_as_the_other_metrics_do():
+    mask = np.array([[[True, True, False, False]]])
+    assert dice(mask, torch.tensor([[[1, 0, 0, 0]]])).item() == pytest.approx(2 / 3)

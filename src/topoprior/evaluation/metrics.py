@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from topoprior.priors.betti_prior import resolve_priors
-from topoprior.topology.betti import betti_numbers
+from topoprior.topology.betti import as_binary, betti_numbers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -105,38 +105,31 @@ def distance_to_prior(betti: Tensor, prior: PriorLike) -> Tensor:
     return torch.clamp(lower - betti, min=0) + torch.clamp(betti - upper, min=0)
 
 
-def dice(prediction: Tensor, target: Tensor) -> Tensor:
+def dice(prediction: Tensor | np.ndarray, target: Tensor | np.ndarray) -> Tensor:
     """Dice overlap of two masks, per image and channel: twice the common pixels over the sum of both.
 
     Two empty masks agree, so their overlap is 1; an empty mask against a non-empty one is 0.
 
     Args:
-        prediction: Boolean or 0/1 valued mask, shape ``(batch, channel, *spatial)``.
+        prediction: Boolean or 0/1 valued mask, shape ``(batch, channel, *spatial)`` with 1 to 3 spatial axes.
         target: The mask to compare with, same shape.
 
     Returns:
         Tensor of shape ``(batch, channel)`` in ``[0, 1]``, float64.
 
     Raises:
-        ValueError: If the shapes differ, there is no spatial axis, or a mask holds other values than 0 and 1.
+        TypeError: If a mask is neither tensor nor array.
+        ValueError: If the shapes differ, are wrong or empty, or a mask holds other values than 0 and 1.
 
     Examples:
         >>> dice(torch.tensor([[[1, 1, 0, 0]]]), torch.tensor([[[0, 1, 1, 0]]]))
         tensor([[0.5000]], dtype=torch.float64)
     """
-    prediction, target = _binary(prediction, "prediction"), _binary(target, "target")
-    if prediction.shape != target.shape:
+    ours, theirs = as_binary(prediction, name="prediction"), as_binary(target, name="target")
+    if ours.shape != theirs.shape:
         raise ValueError(
-            f"prediction and target must have the same shape, got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            f"prediction and target must have the same shape, got {tuple(ours.shape)} and {tuple(theirs.shape)}"
         )
-    common = (prediction & target).flatten(2).sum(-1, dtype=torch.float64)
-    total = prediction.flatten(2).sum(-1) + target.flatten(2).sum(-1)
+    common = (ours & theirs).flatten(2).sum(-1, dtype=torch.float64)
+    total = ours.flatten(2).sum(-1) + theirs.flatten(2).sum(-1)
     return torch.where(total > 0, 2 * common / total.clamp(min=1), 1.0)
-
-
-def _binary(mask: Tensor, name: str) -> Tensor:
-    if mask.ndim < 3:
-        raise ValueError(f"{name} must have shape (batch, channel, *spatial), got {tuple(mask.shape)}")
-    if mask.dtype != torch.bool and not bool(((mask == 0) | (mask == 1)).all()):
-        raise ValueError(f"{name} must hold only 0 and 1: threshold it first, for example {name} >= 0.5")
-    return mask.bool()

@@ -37,16 +37,23 @@ def betti_numbers(mask: Images, *, construction: Construction = "T", boundary: B
         tensor([[[2, 1]]])
     """
     check_options(construction, boundary)
-    tensor = as_plain_tensor(mask, name="mask").detach()
+    binary = as_binary(mask, name="mask")
+    return diagrams_of(binary, construction, boundary, dimension_mask(None, binary.ndim - 2), 0).betti_numbers()
+
+
+def as_binary(mask: Images, *, name: str) -> Tensor:
+    """The mask as a plain uint8 tensor of zeros and ones, after all checks.
+
+    Raises:
+        TypeError: If it is neither tensor nor array.
+        ValueError: If it holds other values than 0 and 1, or the shape is wrong or empty.
+    """
+    tensor = as_plain_tensor(mask, name=name).detach()
     if tensor.dtype != torch.bool:
-        _check_binary(tensor)
-    binary = tensor.to(torch.uint8)
-    return diagrams_of(binary, construction, boundary, dimension_mask(None, tensor.ndim - 2), 0).betti_numbers()
-
-
-def _check_binary(mask: Tensor) -> None:
-    other = mask[(mask != 0) & (mask != 1)]
-    if other.numel():
-        raise ValueError(
-            f"mask must hold only 0 and 1, got {other[0].item()}: give a mask such as probability >= 0.5 or labels == 1"
-        )
+        other = tensor[(tensor != 0) & (tensor != 1)]
+        if other.numel():
+            raise ValueError(
+                f"{name} must hold only 0 and 1, got {other[0].item()}: "
+                "give a mask such as probability >= 0.5 or labels == 1"
+            )
+    return tensor.to(torch.uint8)
