@@ -111,6 +111,8 @@ def test_the_picture(path, tmp_path, capsys, ending):
         (["--plot", "none/bars.png"], "none is no folder"),
         (["--dimensions", "one"], "--dimensions must be like 0 or 0,1, got 'one'"),
         (["--dimensions", "2"], r"dimensions must be some of \(0, 1\) for this image, got \(2,\)"),
+        (["--min-persistence", "nan"], "--min-persistence must be from 0 to 1, got nan"),
+        (["--min-persistence=-0.1"], "--min-persistence must be from 0 to 1, got -0.1"),
         (["--slice", "0"], "--slice needs --slices AXIS"),
         (["--slices", "0", "--slice", "3"], "--slice must be from 0 to 2, got 3"),
         (["--slices", "0", "--plot", "bars.png"], "--plot draws one slice: choose it with --slice"),

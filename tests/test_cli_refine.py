@@ -386,6 +386,10 @@ def no_work(monkeypatch):
         (["map.npy", "map.npy", "-o", "out", "--prior", "1,1"], "out/map.npy would be written over another output"),
         (["map.npy", "stack.npy", "-o", "out.npy", "--prior", "1,1"], "several inputs need a folder"),
         (["map.npy", "-o", "priors.csv", "--prior", "1,1"], "the output must be a folder or end in .nii.gz"),
+        (
+            ["map.npy", "-o", "out.nii.gx", "--prior", "1,1"],
+            "out.nii.gx: the output must be a folder or end in .nii.gz",
+        ),
         (["map.npy", "-o", "none/out.npy", "--prior", "1,1"], "none is no folder"),
         (["map.npy", "-o", "none/out", "--prior", "1,1"], "none is no folder"),
         (["stack.npy", "-o", "out.png", "--prior", "1,1", "--slices", "2"], "a PNG holds an image with 2 axes, got 3"),

@@ -41,6 +41,8 @@ def barcode(
     import topoprior
     from topoprior.imaging.io import read_image
 
+    if not 0 <= min_persistence <= 1:
+        raise ValueError(f"--min-persistence must be from 0 to 1, got {min_persistence}")
     if plot is not None:
         _check_picture(plot, overwrite=overwrite)
     image = read_image(file)

@@ -90,7 +90,8 @@ def _destinations(files: Sequence[Path], output: Path) -> list[Path]:
         raise ValueError(f"{output}: several inputs need a folder as their output, got the name of one file")
     if names_a_file:
         return [output]
-    if output.exists() and not output.is_dir():
+    mistyped = len(files) == 1 and bool(output.suffix)
+    if not output.is_dir() and (output.exists() or mistyped):
         raise ValueError(f"{output}: the output must be a folder or end in {', '.join(ENDINGS)}, got another file")
     return [output / file.name for file in files]
 
