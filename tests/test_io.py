@@ -405,3 +405,32 @@ def test_places_where_nothing_can_be_written(tmp_path, monkeypatch):
     with pytest.raises(PermissionError, match="cannot be written to"):
         write_mask(tmp_path / "c.npy", PROBABILITY > 0.5)
     assert only(tmp_path, "b.npy")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (-2, 3), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (10**30, 3), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000000000000000000000, 3), }",
+        "{'descr': '<f4', 'fortran_order': 'no', 'shape': 7}",
+        "(((((",
+        "\\x00'",
+    ],
+)
+def test_npy_with_a_broken_header(tmp_path, header):
+    text = header.encode().ljust(117) + b"\n"
+    content = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(24)
+    (tmp_path / "a.npy").write_bytes(content)
+    with pytest.raises(ValueError, match="a.npy cannot be read as NPY"):
+        read_image(tmp_path / "a.npy")
+
+
+def test_nifti_with_a_negative_side(tmp_path):
+    nibabel.save(nibabel.Nifti1Image(np.zeros((4, 5, 6), dtype=np.uint8), np.eye(4)), tmp_path / "a.nii")
+    content = bytearray((tmp_path / "a.nii").read_bytes())
+    content[42:44] = (-4).to_bytes(2, "little", signed=True)  # dim[1]
+    (tmp_path / "a.nii").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a.nii cannot be read as NIfTI: .*got shape \(-4, 5, 6\)"):
+        read_image(tmp_path / "a.nii")

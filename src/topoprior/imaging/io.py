@@ -7,6 +7,7 @@ affine and header of the image they belong to. Every file appears whole or not a
 import gzip
 import importlib
 import math
+import tokenize
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
@@ -143,7 +144,7 @@ def _read_png(path: Path) -> Image:
 
 
 def _read_npy(path: Path) -> Image:
-    with _errors_named(path, "NPY"):
+    with _errors_named(path, "NPY", tokenize.TokenError, SyntaxError, OverflowError):  # of a broken header
         with path.open("rb") as file:
             if file.read(6) != b"\x93NUMPY":
                 raise ValueError("it does not begin as such files do")
@@ -183,7 +184,7 @@ def _check_shape(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     """Refuse what no reading could make an image of, before its values are read."""
     if dtype.kind not in "biuf":
         raise ValueError(f"its values must be real numbers, got {dtype}")
-    if 0 in shape or not shape:
+    if not shape or min(shape) < 1:
         raise ValueError(f"it must have at least one pixel and one axis, got shape {shape}")
     if len(_without_trailing_ones(shape)) > 3:
         raise ValueError(f"it must have 1 to 3 spatial axes, got shape {shape}")
