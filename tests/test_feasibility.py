@@ -33,3 +33,11 @@ def test_the_outside_is_a_component():
 def test_the_dimensions_must_match(prior, axes):
     with pytest.raises(ValueError, match=f"an image with {axes} axes has {axes} Betti numbers, .* got .: {prior}"):
         check_feasible(BettiPrior.parse(prior), axes)
+
+
+def test_one_component_or_more_asks_for_nothing_where_the_outside_is_one():
+    check_feasible(BettiPrior((1, None), None), 2)
+    check_feasible(BettiPrior((2, None), None), 2, boundary="foreground")
+    check_feasible(BettiPrior((1, None), 1), 2, boundary="foreground")
+    with pytest.raises(ValueError, match=r"the outside is a component: the prior 1-,\* asks for nothing"):
+        check_feasible(BettiPrior((1, None), None), 2, boundary="foreground")

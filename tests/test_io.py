@@ -423,7 +423,7 @@ def test_npy_with_a_broken_header(tmp_path, header):
     text = header.encode().ljust(117) + b"\n"
     content = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(24)
     (tmp_path / "a.npy").write_bytes(content)
-    with pytest.raises(ValueError, match="a.npy cannot be read as NPY"):
+    with pytest.raises(ValueError, match=r"a\.npy cannot be read as NPY"):
         read_image(tmp_path / "a.npy")
 
 

@@ -25,6 +25,8 @@ def check_feasible(prior: BettiPrior, spatial_axes: int, *, boundary: Boundary =
         )
     if not any(prior.cares):
         raise ValueError(f"a prior must ask for something, got only don't care: {prior}")
+    if boundary == "foreground" and prior.lower[0] <= 1 and prior.upper[0] is None and not any(prior.cares[1:]):
+        raise ValueError(f"with boundary foreground the outside is a component: the prior {prior} asks for nothing")
     if prior.upper[0] != 0:
         return
     if boundary == "foreground":
