@@ -32,7 +32,8 @@ std::unique_ptr<topoprior::Buffer<std::int64_t>> numbers(std::size_t count) {
 
 Numbers to_numpy(std::unique_ptr<topoprior::Buffer<std::int64_t>> buffer, std::initializer_list<std::size_t> shape) {
     std::int64_t* data = buffer->get(0);
-    const nb::capsule owner(buffer.release(), [](void* memory) noexcept { delete static_cast<topoprior::Buffer<std::int64_t>*>(memory); });
+    const nb::capsule owner(
+        buffer.release(), [](void* memory) noexcept { delete static_cast<topoprior::Buffer<std::int64_t>*>(memory); });
     return Numbers(data, shape, owner);
 }
 
@@ -46,8 +47,8 @@ topoprior::Options options(const std::string& construction, const std::string& b
 }
 
 template <class Value>
-nb::tuple persistence_pairs(Images<Value> images, const std::string& construction, const std::string& boundary, unsigned dimensions,
-                            std::size_t threads) {
+nb::tuple persistence_pairs(Images<Value> images, const std::string& construction, const std::string& boundary,
+                            unsigned dimensions, std::size_t threads) {
     if (images.ndim() < 2 || images.ndim() > 4)
         throw std::invalid_argument("images must have shape (images, *spatial) with 1, 2 or 3 spatial axes, got " +
                                     std::to_string(images.ndim()) + " axes in all");
@@ -55,7 +56,8 @@ nb::tuple persistence_pairs(Images<Value> images, const std::string& constructio
         throw std::invalid_argument("dimensions must be a bit mask of 0 to d - 1, got " + std::to_string(dimensions));
     if (threads == 0) throw std::invalid_argument("threads must be at least 1, got 0");
     std::vector<std::size_t> shape;
-    for (std::size_t axis = 1; axis < images.ndim(); ++axis) shape.push_back(images.shape(axis));
+    for (std::size_t axis = 1; axis < images.ndim(); ++axis)
+        shape.push_back(images.shape(axis));
     const std::size_t count = images.shape(0);
     const std::size_t groups = count * shape.size();
     std::size_t bars_in_all = 0;
@@ -77,14 +79,16 @@ nb::tuple persistence_pairs(Images<Value> images, const std::string& constructio
 
 constexpr const char* kDocumentation =
     "Pixel indices of the bars of a batch of images, shape (images, *spatial), C order, values in [0, 1].\n\n"
-    "Returns (table, offsets), int64. The rows of the table are birth index, death index, dimension, image, and rank (0 is\n"
-    "the longest) of every bar. Bars of image i and dimension k are columns offsets[i * d + k] to offsets[i * d + k + 1].\n"
+    "Returns (table, offsets), int64. The rows of the table are birth index, death index, dimension, image, and rank "
+    "(0 is\n"
+    "the longest) of every bar. Bars of image i and dimension k are columns offsets[i * d + k] to offsets[i * d + k + "
+    "1].\n"
     "An index of -1 stands for no pixel. The conventions are in topoprior.topology.filtration.";
 
 template <class Value>
 void define(nb::module_& module) {
-    module.def("persistence_pairs", &persistence_pairs<Value>, "images"_a.noconvert(), "construction"_a, "boundary"_a, "dimensions"_a,
-               "threads"_a, kDocumentation);
+    module.def("persistence_pairs", &persistence_pairs<Value>, "images"_a.noconvert(), "construction"_a, "boundary"_a,
+               "dimensions"_a, "threads"_a, kDocumentation);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Tests of the core without Python, for a debug build with address and undefined-behaviour sanitizers. Exactness against
-// oracles is tested from Python; here it is memory, threads, odd shapes, and sums that must come out right.
+// Tests of the core without Python, for a debug build with address and undefined-behaviour sanitizers. Exactness
+// against oracles is tested from Python; here it is memory, threads, odd shapes, and sums that must come out right.
 #include <cmath>
 #include <cstdio>
 #include <limits>
@@ -25,7 +25,8 @@ std::vector<float> noise(std::size_t count, unsigned seed) {
     std::mt19937 generator(seed);
     std::uniform_real_distribution<float> uniform(0.0F, 1.0F);
     std::vector<float> values(count);
-    for (float& value : values) value = uniform(generator);
+    for (float& value : values)
+        value = uniform(generator);
     return values;
 }
 
@@ -48,14 +49,17 @@ void known_shapes() {
     std::vector<float> shell(27, 1.0F);
     shell[13] = 0.0F;
     const auto solid = BatchPersistence<float>({3, 3, 3}, {}).run(shell.data(), 1, 1).front();
-    require(solid[0].size() == 1 && solid[1].empty() && solid[2].size() == 1, "a shell has one component and one cavity");
+    require(solid[0].size() == 1 && solid[1].empty() && solid[2].size() == 1,
+            "a shell has one component and one cavity");
 }
 
 void threads_do_not_matter() {
-    const std::pair<std::vector<std::size_t>, std::size_t> cases[] = {{{61, 70, 53}, 1}, {{400, 301}, 1}, {{64, 63}, 37}, {{70000}, 3}};
+    const std::pair<std::vector<std::size_t>, std::size_t> cases[] = {
+        {{61, 70, 53}, 1}, {{400, 301}, 1}, {{64, 63}, 37}, {{70000}, 3}};
     for (const auto& [shape, images] : cases) {
         std::size_t pixels = images;
-        for (const std::size_t side : shape) pixels *= side;
+        for (const std::size_t side : shape)
+            pixels *= side;
         const auto values = noise(pixels, 7);
         for (const auto construction : {Construction::T, Construction::V})
             for (const auto boundary : {Boundary::background, Boundary::foreground}) {
@@ -63,7 +67,8 @@ void threads_do_not_matter() {
                 const auto one = batch.run(values.data(), images, 1);
                 for (const std::size_t threads : {2, 3, 8}) {
                     const auto many = batch.run(values.data(), images, threads);
-                    for (std::size_t i = 0; i < images; ++i) require(equal(one[i], many[i]), "any number of threads gives the same bars");
+                    for (std::size_t i = 0; i < images; ++i)
+                        require(equal(one[i], many[i]), "any number of threads gives the same bars");
                 }
             }
     }
@@ -72,12 +77,16 @@ void threads_do_not_matter() {
 void chosen_dimensions_are_those_of_all() {
     const auto values = noise(19 * 23 * 17, 3);
     for (const auto construction : {Construction::T, Construction::V}) {
-        const auto all = BatchPersistence<float>({19, 23, 17}, {construction, Boundary::background, 7}).run(values.data(), 1, 1).front();
+        const auto all = BatchPersistence<float>({19, 23, 17}, {construction, Boundary::background, 7})
+                             .run(values.data(), 1, 1)
+                             .front();
         for (unsigned wanted = 0; wanted < 8; ++wanted) {
             auto expected = all;
             for (std::size_t k = 0; k < 3; ++k)
                 if ((wanted >> k & 1) == 0) expected[k].clear();
-            const auto some = BatchPersistence<float>({19, 23, 17}, {construction, Boundary::background, wanted}).run(values.data(), 1, 1).front();
+            const auto some = BatchPersistence<float>({19, 23, 17}, {construction, Boundary::background, wanted})
+                                  .run(values.data(), 1, 1)
+                                  .front();
             require(equal(expected, some), "a chosen dimension has the bars it has among all");
         }
     }
@@ -92,11 +101,13 @@ void long_ways_stay_linear() {
     const auto next = [&] { return 1.0F - static_cast<float>(step++) / static_cast<float>(side * side); };
     for (std::size_t y = 0; y < side; y += 2) {
         const bool rightwards = y / 2 % 2 == 0;
-        for (std::size_t x = 0; x < side; ++x) values[y * side + (rightwards ? x : side - 1 - x)] = next();
+        for (std::size_t x = 0; x < side; ++x)
+            values[y * side + (rightwards ? x : side - 1 - x)] = next();
         if (y + 1 < side) values[(y + 1) * side + (rightwards ? side - 1 : 0)] = next();
     }
     for (std::size_t y = 1; y < side; y += 2)
-        for (std::size_t x = 2; x + 2 < side; x += 4) values[y * side + x] = 1e-5F;
+        for (std::size_t x = 2; x + 2 < side; x += 4)
+            values[y * side + x] = 1e-5F;
     for (const auto construction : {Construction::T, Construction::V}) {
         const BatchPersistence<float> batch({side, side}, {construction, Boundary::background, 7});
         const auto once = batch.run(values.data(), 1, 1).front();
@@ -123,13 +134,22 @@ void bad_input_is_refused() {
     refuses([] { BatchPersistence<float>({1, 1, 1, 1}, {}); }, "got 4");
     refuses([] { BatchPersistence<float>({3, 0}, {}); }, "got 0");
     refuses([] { BatchPersistence<float>({std::size_t{1} << 15, std::size_t{1} << 15}, {}); }, "2^29");
-    for (const float bad : {-0.5F, 1.5F, std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    for (const float bad :
+         {-0.5F, 1.5F, std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
         std::vector<float> values(60, 0.5F);
         values[37] = bad;
         for (const auto construction : {Construction::T, Construction::V}) {
-            refuses([&] { BatchPersistence<float>({6, 10}, {construction, Boundary::background, 7}).run(values.data(), 1, 1); }, "at pixel 37");
+            refuses(
+                [&] {
+                    BatchPersistence<float>({6, 10}, {construction, Boundary::background, 7}).run(values.data(), 1, 1);
+                },
+                "at pixel 37");
             const std::vector<double> doubles(values.begin(), values.end());
-            refuses([&] { BatchPersistence<double>({60}, {construction, Boundary::background, 7}).run(doubles.data(), 1, 1); }, "at pixel 37");
+            refuses(
+                [&] {
+                    BatchPersistence<double>({60}, {construction, Boundary::background, 7}).run(doubles.data(), 1, 1);
+                },
+                "at pixel 37");
         }
     }
 }
@@ -139,7 +159,8 @@ void random_bytes() {
     std::vector<std::uint8_t> bytes;
     for (int round = 0; round < 4000; ++round) {
         bytes.resize(8 + generator() % 240);
-        for (auto& byte : bytes) byte = static_cast<std::uint8_t>(generator());
+        for (auto& byte : bytes)
+            byte = static_cast<std::uint8_t>(generator());
         topoprior::tests::fuzz_one(bytes.data(), bytes.size());
     }
 }

@@ -1,4 +1,5 @@
-// Entry point for libFuzzer: clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -Icpp/include cpp/tests/fuzz_target.cpp
+// Entry point for libFuzzer: clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -Icpp/include
+// cpp/tests/fuzz_target.cpp
 #include "fuzz_target.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

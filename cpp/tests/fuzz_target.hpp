@@ -22,20 +22,24 @@ inline void require(bool condition, const char* what) {
 
 // Euler number of the pixels `present`, counted cell by cell. T: the cells of closed pixels. V: a cell belongs to the
 // mask if all of its pixels do. `shape` has three sides, of which the last `dimension` count.
-inline long euler_number(const std::vector<bool>& present, const std::vector<std::size_t>& shape, Construction construction) {
+inline long euler_number(const std::vector<bool>& present, const std::vector<std::size_t>& shape,
+                         Construction construction) {
     std::size_t side[3] = {1, 1, 1};
     const std::size_t dimension = shape.size();
-    for (std::size_t axis = 0; axis < dimension; ++axis) side[3 - dimension + axis] = shape[axis];
+    for (std::size_t axis = 0; axis < dimension; ++axis)
+        side[3 - dimension + axis] = shape[axis];
     // Cells live on a grid of 2n + 1 places along each axis that counts: odd places are pixels, even ones lie between.
     long sum = 0;
     std::size_t places[3];
-    for (std::size_t axis = 0; axis < 3; ++axis) places[axis] = axis + dimension < 3 ? 1 : 2 * side[axis] + 1;
+    for (std::size_t axis = 0; axis < 3; ++axis)
+        places[axis] = axis + dimension < 3 ? 1 : 2 * side[axis] + 1;
     for (std::size_t z = 0; z < places[0]; ++z)
         for (std::size_t y = 0; y < places[1]; ++y)
             for (std::size_t x = 0; x < places[2]; ++x) {
                 const std::size_t place[3] = {z, y, x};
                 std::size_t between = 0;
-                for (std::size_t axis = 3 - dimension; axis < 3; ++axis) between += place[axis] % 2 == 0 ? 1 : 0;
+                for (std::size_t axis = 3 - dimension; axis < 3; ++axis)
+                    between += place[axis] % 2 == 0 ? 1 : 0;
                 bool any = false;
                 bool all = true;
                 for (unsigned corner = 0; corner < 8; ++corner) {
@@ -78,7 +82,8 @@ inline void fuzz_one(const std::uint8_t* data, std::size_t size) {
                           data[5] % 2 == 0 ? Boundary::background : Boundary::foreground, 7};
     const int levels = 1 << data[6] % 4;  // few levels: ties; powers of two: lengths are exact in both precisions
     std::vector<float> values(pixels);
-    for (std::size_t i = 0; i < pixels; ++i) values[i] = static_cast<float>(data[7 + i % (size - 7)] % (levels + 1)) / static_cast<float>(levels);
+    for (std::size_t i = 0; i < pixels; ++i)
+        values[i] = static_cast<float>(data[7 + i % (size - 7)] % (levels + 1)) / static_cast<float>(levels);
 
     const auto bars = BatchPersistence<float>(shape, options).run(values.data(), 1, 2).front();
     const std::vector<double> doubles(values.begin(), values.end());
@@ -86,7 +91,8 @@ inline void fuzz_one(const std::uint8_t* data, std::size_t size) {
     for (std::size_t k = 0; k < 3; ++k) {
         require(bars[k].size() == same[k].size(), "float and double give the same number of bars");
         for (std::size_t i = 0; i < bars[k].size(); ++i)
-            require(bars[k][i].birth == same[k][i].birth && bars[k][i].death == same[k][i].death, "float and double give the same bars");
+            require(bars[k][i].birth == same[k][i].birth && bars[k][i].death == same[k][i].death,
+                    "float and double give the same bars");
     }
     if (options.boundary == Boundary::foreground) return;  // the sphere is tested against a complex, in Python
     for (int level = 0; level <= levels; ++level) {
@@ -99,7 +105,8 @@ inline void fuzz_one(const std::uint8_t* data, std::size_t size) {
                 if (born && !dead) sum += k % 2 == 0 ? 1 : -1;
             }
         std::vector<bool> present(pixels);
-        for (std::size_t i = 0; i < pixels; ++i) present[i] = values[i] >= threshold;
+        for (std::size_t i = 0; i < pixels; ++i)
+            present[i] = values[i] >= threshold;
         require(sum == euler_number(present, shape, options.construction), "bars add up to the Euler number");
     }
 }

@@ -22,10 +22,10 @@ namespace topoprior {
 using Key = std::int32_t;
 using Index = std::uint32_t;
 
-inline constexpr Key kLowestKey = -1;                                 // padding that enters before every pixel
-inline constexpr Key kHighestKey = std::numeric_limits<Key>::max();   // padding that enters after every pixel
-inline constexpr Key kOneKey = std::bit_cast<Key>(1.0F);              // bits of 1.0: floats in [0, 1] sort like their bits
-inline constexpr std::size_t kMostCells = std::size_t{1} << 29;       // so that (key, index, 5 bits) packs into 64 bits
+inline constexpr Key kLowestKey = -1;                                // padding that enters before every pixel
+inline constexpr Key kHighestKey = std::numeric_limits<Key>::max();  // padding that enters after every pixel
+inline constexpr Key kOneKey = std::bit_cast<Key>(1.0F);         // bits of 1.0: floats in [0, 1] sort like their bits
+inline constexpr std::size_t kMostCells = std::size_t{1} << 29;  // so that (key, index, 5 bits) packs into 64 bits
 
 // Shape and strides of a 2-D or 3-D image with one layer of padding. Sides are (x, y, z), x fastest.
 struct Grid {

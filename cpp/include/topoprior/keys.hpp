@@ -20,12 +20,20 @@ namespace topoprior {
 
 // The order of floats in [0, 1] is the order of their bits. Adding zero turns -0 into +0; whatever lies outside, NaN
 // included, has bits above those of one when they are read without a sign.
-inline Key order_of(float value) { return std::bit_cast<Key>(value + 0.0F); }
-inline Key order_of(std::uint8_t value) { return value != 0 ? kOneKey : 0; }
-inline Key order_of(Key rank) { return rank; }
+inline Key order_of(float value) {
+    return std::bit_cast<Key>(value + 0.0F);
+}
+inline Key order_of(std::uint8_t value) {
+    return value != 0 ? kOneKey : 0;
+}
+inline Key order_of(Key rank) {
+    return rank;
+}
 
 // The opposite order; unsigned, since what will be refused in a moment may lie anywhere.
-inline Key negated(Key order) { return static_cast<Key>(static_cast<std::uint32_t>(kOneKey) - static_cast<std::uint32_t>(order)); }
+inline Key negated(Key order) {
+    return static_cast<Key>(static_cast<std::uint32_t>(kOneKey) - static_cast<std::uint32_t>(order));
+}
 
 [[noreturn]] inline void refuse_value(double value, std::size_t pixel) {
     throw std::invalid_argument("values must be finite and lie in [0, 1], got " + std::to_string(value) + " at pixel " +
@@ -94,7 +102,8 @@ void fill_keys(const Grid& grid, bool vertex_construction, Key padding, Team& te
 // Ranks of doubles, equal values sharing one. Only needed where single precision would merge values.
 inline std::vector<Key> ranks(const double* values, std::size_t count) {
     std::vector<Index> sorted(count);
-    for (std::size_t i = 0; i < count; ++i) sorted[i] = static_cast<Index>(i);
+    for (std::size_t i = 0; i < count; ++i)
+        sorted[i] = static_cast<Index>(i);
     std::sort(sorted.begin(), sorted.end(), [values](Index a, Index b) { return values[a] < values[b]; });
     std::vector<Key> rank(count);
     Key next = 0;
@@ -105,11 +114,13 @@ inline std::vector<Key> ranks(const double* values, std::size_t count) {
     return rank;
 }
 
-inline void load_keys(const Grid& grid, const float* values, bool vertex_construction, Key padding, Team& team, Key* key) {
+inline void load_keys(const Grid& grid, const float* values, bool vertex_construction, Key padding, Team& team,
+                      Key* key) {
     const std::size_t width = grid.side[0];
     std::atomic<bool> good = true;
     const auto write = [&](std::size_t first, Key* out) {
-        const std::uint32_t largest = vertex_construction ? negated_row(values + first, width, out) : reversed_row(values + first, width, out);
+        const std::uint32_t largest =
+            vertex_construction ? negated_row(values + first, width, out) : reversed_row(values + first, width, out);
         if (largest > static_cast<std::uint32_t>(kOneKey)) good = false;
     };
     fill_keys(grid, vertex_construction, padding, team, write, key);
@@ -118,20 +129,26 @@ inline void load_keys(const Grid& grid, const float* values, bool vertex_constru
 
 template <class Order>
 void load_orders(const Grid& grid, const Order* order, bool vertex_construction, Key padding, Team& team, Key* key) {
-    const auto write = [&](std::size_t first, Key* out) { write_row(order + first, grid.side[0], vertex_construction, out); };
+    const auto write = [&](std::size_t first, Key* out) {
+        write_row(order + first, grid.side[0], vertex_construction, out);
+    };
     fill_keys(grid, vertex_construction, padding, team, write, key);
 }
 
-inline void load_keys(const Grid& grid, const std::uint8_t* values, bool vertex_construction, Key padding, Team& team, Key* key) {
+inline void load_keys(const Grid& grid, const std::uint8_t* values, bool vertex_construction, Key padding, Team& team,
+                      Key* key) {
     load_orders(grid, values, vertex_construction, padding, team, key);
 }
 
-inline void load_keys(const Grid& grid, const double* values, bool vertex_construction, Key padding, Team& team, Key* key) {
+inline void load_keys(const Grid& grid, const double* values, bool vertex_construction, Key padding, Team& team,
+                      Key* key) {
     const std::size_t count = grid.pixels();
     check_values(values, count);
-    if (std::all_of(values, values + count, [](double value) { return static_cast<double>(static_cast<float>(value)) == value; })) {
+    if (std::all_of(values, values + count,
+                    [](double value) { return static_cast<double>(static_cast<float>(value)) == value; })) {
         Buffer<float> single;
-        std::transform(values, values + count, single.get(count), [](double value) { return static_cast<float>(value); });
+        std::transform(values, values + count, single.get(count),
+                       [](double value) { return static_cast<float>(value); });
         load_keys(grid, single.get(count), vertex_construction, padding, team, key);
     } else {
         load_orders(grid, ranks(values, count).data(), vertex_construction, padding, team, key);

@@ -1,8 +1,8 @@
 // Dimension 1 in 3-D: the critical edges that open loops, paired with the critical squares that close them.
 //
-// Dimensions 0 and 2 have told which critical edges open loops (they join nothing) and which critical squares close them
-// (they join nothing either, looking up). What is left is a matrix with one column per closing square and one row per
-// opening edge, and every column has a pivot. It is built and reduced in two steps.
+// Dimensions 0 and 2 have told which critical edges open loops (they join nothing) and which critical squares close
+// them (they join nothing either, looking up). What is left is a matrix with one column per closing square and one row
+// per opening edge, and every column has a pivot. It is built and reduced in two steps.
 //
 // 1. Boundaries. Every closing square is followed along the matching inside the lower stars, recomputed from the links,
 //    down to opening edges. Edges are visited from late to early, so those of one voxel come together, as six bits; a
@@ -10,7 +10,8 @@
 //    of each other: this step runs on all threads. It stops once it knows the latest row and has visited kPatience
 //    voxels: the rest of the surface (in smooth volumes it can be large) stays as a list of edges, the tail, and is
 //    followed only as far as the reduction needs it.
-// 2. Reduction over F2, latest edge as pivot. Rows are numbered in the order of the filtration, so that the column being
+// 2. Reduction over F2, latest edge as pivot. Rows are numbered in the order of the filtration, so that the column
+// being
 //    reduced is a set of small integers; it is kept as bits with a tree of occupied words above. Reduced columns are
 //    stored sorted and without cancelled pairs, as plain lists; so are their tails.
 //
@@ -84,12 +85,12 @@ public:
 
     // `loop[i]`: row of the i-th sorted merge of dimension 0, or kNone if it joined components.
     // `first_merge[v]`: position of the first merge of voxel v in that order.
-    LoopReduction(const Key* key, const Link3* link, const std::array<std::int32_t, 26>& offset, const Index* first_merge,
-                  const Array<Index>& loop)
+    LoopReduction(const Key* key, const Link3* link, const std::array<std::int32_t, 26>& offset,
+                  const Index* first_merge, const Array<Index>& loop)
         : key_(key), link_(link), offset_(offset), first_merge_(first_merge), loop_(loop) {}
 
-    // `squares` as they come in the image, with `closes[i]` where square i closes a loop; `sorted` lists them in the order
-    // of the filtration; `opening[row]` is the voxel of a row. Appends the pairs of non-zero length.
+    // `squares` as they come in the image, with `closes[i]` where square i closes a loop; `sorted` lists them in the
+    // order of the filtration; `opening[row]` is the voxel of a row. Appends the pairs of non-zero length.
     void run(const Array<Square>& squares, const Array<std::uint8_t>& closes, const std::uint64_t* sorted,
              const Array<Index>& opening, Team& team, Array<Pair>& pairs) {
         boundaries(squares, closes, team);
@@ -145,7 +146,8 @@ private:
         const auto row = [&rows](Index value) { rows.push_back(value); };
         push_far_edges(square.at, square.edge, heap);
         flow(square.at, 1U << kEdges[square.edge].first | 1U << kEdges[square.edge].second, heap, row);
-        for (unsigned visited = 0; !heap.empty() && (rows.empty() || visited < kPatience); ++visited) flow_latest(heap, row);
+        for (unsigned visited = 0; !heap.empty() && (rows.empty() || visited < kPatience); ++visited)
+            flow_latest(heap, row);
     }
 
     // Takes all edges of the latest voxel from the heap, and follows those that do not cancel.
@@ -161,8 +163,9 @@ private:
         if (directions != 0) flow(static_cast<Index>(owner & (kMostCells - 1)), directions, heap, row);
     }
 
-    // Pushes a set of edges of a lower star to the roots of the link's forest. The squares passed on the way leave their
-    // far edges on the heap; the root of the first component is matched with the voxel itself, the others are critical.
+    // Pushes a set of edges of a lower star to the roots of the link's forest. The squares passed on the way leave
+    // their far edges on the heap; the root of the first component is matched with the voxel itself, the others are
+    // critical.
     template <class Row>
     void flow(Index voxel, unsigned directions, Array<Entry>& heap, Row&& row) const {
         const Link3 link = link_[voxel];
@@ -170,7 +173,8 @@ private:
         unsigned roots = 0;
         for (unsigned left = directions; left != 0; left &= left - 1) {
             auto vertex = static_cast<unsigned>(std::countr_zero(left));
-            for (unsigned up = kLinkTable.parent(link, vertex); up != LinkTable::kRoot; up = kLinkTable.parent(link, vertex)) {
+            for (unsigned up = kLinkTable.parent(link, vertex); up != LinkTable::kRoot;
+                 up = kLinkTable.parent(link, vertex)) {
                 squares ^= 1U << kEdgeBetween[vertex][up];
                 vertex = up;
             }
@@ -207,7 +211,8 @@ private:
         if (key_[owner] == kLowestKey) return;  // inside the padding, which is one contractible piece
         // It will be followed before long, and what that reads lies all over the memory.
         prefetch(link_ + owner);
-        for (unsigned beside = 2; beside < 6; ++beside) prefetch(key_ + owner + offset_[beside]);
+        for (unsigned beside = 2; beside < 6; ++beside)
+            prefetch(key_ + owner + offset_[beside]);
         heap.push_back(entry(key_[owner], owner, from_is_later ? direction : direction ^ 1U));
         std::push_heap(heap.begin(), heap.end());
     }
@@ -222,7 +227,8 @@ private:
 
         void add(const Column& column) {
             const Index* next = column.data;
-            for (Index i = 0; i < column.rows; ++i) rows.toggle(*next++);
+            for (Index i = 0; i < column.rows; ++i)
+                rows.toggle(*next++);
             for (Index i = 0; i < column.tail; ++i, next += 2) {
                 tail.push_back(static_cast<Entry>(next[0]) << 32 | next[1]);
                 std::push_heap(tail.begin(), tail.end());
@@ -252,12 +258,14 @@ private:
     void reduce(const Array<Square>& squares, const Array<std::uint8_t>& closes, const std::uint64_t* sorted,
                 const Array<Index>& opening, Team& team, Array<Pair>& pairs) {
         Array<std::atomic<Index>> owner(opening.size());  // of each pivot: a position in the order of the squares
-        for (auto& none : owner) none.store(kNone, std::memory_order_relaxed);
+        for (auto& none : owner)
+            none.store(kNone, std::memory_order_relaxed);
         Array<std::atomic<const Column*>> columns(squares.size());
         for (std::size_t i = 0; i < squares.size(); ++i)
             columns[i].store(&columns_[static_cast<Index>(sorted[i])], std::memory_order_relaxed);
         std::vector<Worker> workers(team.size());
-        for (Worker& worker : workers) worker.rows.reset(opening.size());
+        for (Worker& worker : workers)
+            worker.rows.reset(opening.size());
         const std::size_t pieces = (squares.size() + kPiece - 1) / kPiece;
         team.loop(pieces, [&](std::size_t piece, std::size_t worker) {
             const std::size_t end = std::min((piece + 1) * kPiece, squares.size());

@@ -41,8 +41,8 @@ inline constexpr Link3 kVertices3 = 0x3F;
 // Link of every pixel of a run, and whether it is not regular. Neighbours with a larger index are earlier only if
 // their key is smaller; those with a smaller index also if it is equal.
 TOPOPRIOR_WIDER_REGISTERS
-inline void link_run(const Key* up, const Key* middle, const Key* down, std::size_t count,
-                     Link2* __restrict link, std::uint8_t* __restrict critical) {
+inline void link_run(const Key* up, const Key* middle, const Key* down, std::size_t count, Link2* __restrict link,
+                     std::uint8_t* __restrict critical) {
     for (std::size_t x = 0; x < count; ++x) {
         const Key own = middle[x];
         const int east = middle[x + 1] < own ? 1 : 0;
@@ -57,7 +57,8 @@ inline void link_run(const Key* up, const Key* middle, const Key* down, std::siz
         const int e3 = south & south_west & west;
         const int e5 = west & north_west & north;
         const int e7 = north & north_east & east;
-        link[x] = static_cast<Link2>(east | e1 << 1 | south << 2 | e3 << 3 | west << 4 | e5 << 5 | north << 6 | e7 << 7);
+        link[x] =
+            static_cast<Link2>(east | e1 << 1 | south << 2 | e3 << 3 | west << 4 | e5 << 5 | north << 6 | e7 << 7);
         const int euler = east + south + west + north - e1 - e3 - e5 - e7;
         critical[x] = static_cast<std::uint8_t>(euler != 1 ? 1 : 0);
     }
@@ -135,7 +136,8 @@ inline constexpr std::array<std::array<std::uint8_t, 2>, 12> triangles_beside() 
     std::array<int, 12> found{};
     const auto all = triangles();
     for (std::uint8_t t = 0; t < 8; ++t)
-        for (const std::uint8_t e : all[t].edge) table[e][static_cast<std::size_t>(found[e]++)] = t;
+        for (const std::uint8_t e : all[t].edge)
+            table[e][static_cast<std::size_t>(found[e]++)] = t;
     return table;
 }
 
@@ -144,17 +146,23 @@ inline constexpr std::array<std::array<std::uint8_t, 2>, 12> triangles_beside() 
 inline constexpr auto kTriangles = detail::triangles();
 inline constexpr auto kTrianglesBeside = detail::triangles_beside();
 
-inline constexpr Link3 edge_bit(unsigned edge) { return Link3{1} << (6 + edge); }
-inline constexpr Link3 triangle_bit(unsigned triangle) { return Link3{1} << (18 + triangle); }
+inline constexpr Link3 edge_bit(unsigned edge) {
+    return Link3{1} << (6 + edge);
+}
+inline constexpr Link3 triangle_bit(unsigned triangle) {
+    return Link3{1} << (18 + triangle);
+}
 
 // Padded index offset of the neighbour that each of the 26 bits stands for.
 inline std::array<std::int32_t, 26> neighbour_offsets(const Grid& grid) {
     const auto sy = static_cast<std::int32_t>(grid.stride_y);
     const auto sz = static_cast<std::int32_t>(grid.stride_z);
     std::array<std::int32_t, 26> offset{1, -1, sy, -sy, sz, -sz};
-    for (unsigned e = 0; e < 12; ++e) offset[6 + e] = offset[kEdges[e].first] + offset[kEdges[e].second];
+    for (unsigned e = 0; e < 12; ++e)
+        offset[6 + e] = offset[kEdges[e].first] + offset[kEdges[e].second];
     for (unsigned t = 0; t < 8; ++t)
-        offset[18 + t] = offset[kTriangles[t].vertex[0]] + offset[kTriangles[t].vertex[1]] + offset[kTriangles[t].vertex[2]];
+        offset[18 + t] =
+            offset[kTriangles[t].vertex[0]] + offset[kTriangles[t].vertex[1]] + offset[kTriangles[t].vertex[2]];
     return offset;
 }
 
@@ -163,7 +171,8 @@ inline std::array<std::int32_t, 26> neighbour_offsets(const Grid& grid) {
 // 0, 1 or 3 triangles (an isolated vertex beside a loop leaves no room for more), a test that smooth images never pass.
 // `row[3 * (dz + 1) + dy + 1]` points at the run displaced by (dy, dz).
 TOPOPRIOR_WIDER_REGISTERS
-inline void link_run(const Key* const* row, std::size_t count, Link3* __restrict link, std::uint8_t* __restrict critical) {
+inline void link_run(const Key* const* row, std::size_t count, Link3* __restrict link,
+                     std::uint8_t* __restrict critical) {
     const Key *mm = row[0], *zm = row[1], *pm = row[2];  // z - 1, with y - 1, y, y + 1
     const Key *mz = row[3], *zz = row[4], *pz = row[5];  // z
     const Key *mp = row[6], *zp = row[7], *pp = row[8];  // z + 1
@@ -272,7 +281,8 @@ struct CriticalSquare {
 inline unsigned critical_squares(Link3 link, std::array<CriticalSquare, 7>& square) {
     std::array<std::uint8_t, 8> parent{0, 1, 2, 3, 4, 5, 6, 7};
     const auto find = [&parent](std::uint8_t t) {
-        while (parent[t] != t) t = parent[t];
+        while (parent[t] != t)
+            t = parent[t];
         return t;
     };
     // A component that holds a missing triangle is represented by one, so that its region can be read off the root.
@@ -308,7 +318,8 @@ inline unsigned critical_squares(Link3 link, std::array<CriticalSquare, 7>& squa
         }
     }
     for (unsigned i = 0; i < squares; ++i)
-        for (std::uint8_t& region : square[i].region) region = find(region);
+        for (std::uint8_t& region : square[i].region)
+            region = find(region);
     return squares;
 }
 

@@ -1,9 +1,9 @@
 // Working memory: large blocks that are used again, and arrays that are not initialised.
 //
 // Images of a million pixels need tens of megabytes for a few milliseconds. Faulting that in anew costs a third of the
-// whole computation (1024x1024, measured), so that on Linux large blocks come straight from the system in pages of 2 MiB,
-// where it grants them, and up to 128 MiB of them are kept for the next image. This cache is the one thing in the core
-// that outlives a call; it holds no values, only room.
+// whole computation (1024x1024, measured), so that on Linux large blocks come straight from the system in pages of 2
+// MiB, where it grants them, and up to 128 MiB of them are kept for the next image. This cache is the one thing in the
+// core that outlives a call; it holds no values, only room.
 #pragma once
 
 #include <algorithm>
@@ -43,7 +43,8 @@ public:
     BlockCache(const BlockCache&) = delete;
     BlockCache& operator=(const BlockCache&) = delete;
     ~BlockCache() {
-        for (const Block block : blocks_) munmap(block.memory, block.size);
+        for (const Block block : blocks_)
+            munmap(block.memory, block.size);
     }
 
     void* take(std::size_t bytes) {
@@ -60,10 +61,12 @@ public:
             }
         }
         // Ask for one page more, and give back what lies before and behind the aligned part.
-        void* const mapped = mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void* const mapped =
+            mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (mapped == MAP_FAILED) throw std::bad_alloc();
         auto* const begin = static_cast<std::byte*>(mapped);
-        const std::size_t before = (kHugePage - (reinterpret_cast<std::uintptr_t>(begin) & (kHugePage - 1))) & (kHugePage - 1);
+        const std::size_t before =
+            (kHugePage - (reinterpret_cast<std::uintptr_t>(begin) & (kHugePage - 1))) & (kHugePage - 1);
         if (before != 0) munmap(begin, before);
         if (before != kHugePage) munmap(begin + before + size, kHugePage - before);
         madvise(begin + before, size, MADV_HUGEPAGE);  // a wish, not a need: its answer does not matter

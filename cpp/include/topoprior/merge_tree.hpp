@@ -14,9 +14,9 @@
 #include <optional>
 #include <vector>
 
-#include "topoprior/memory.hpp"
 #include "topoprior/grid.hpp"
 #include "topoprior/lower_link.hpp"
+#include "topoprior/memory.hpp"
 #include "topoprior/sorting.hpp"
 
 namespace topoprior {
@@ -67,7 +67,8 @@ public:
     }
     Index next(Link3 link) const {
         const Link3 end = Link3{1} << end_;
-        const auto bit = static_cast<unsigned>(std::countr_zero((kLooking == Looking::down ? link & (end - 1) : ~link) | end));
+        const auto bit =
+            static_cast<unsigned>(std::countr_zero((kLooking == Looking::down ? link & (end - 1) : ~link) | end));
         return bit == end_ ? 0 : static_cast<Index>(offset_[bit]);
     }
     Index neighbour(Index voxel, unsigned bit) const { return voxel + static_cast<Index>(offset_[bit]); }
@@ -85,8 +86,8 @@ class MergeTree {
 public:
     Array<Merge> merges;  // in the order of the pixels
 
-    // Begins with the extrema of an image; `frame` says whether the padding is one of them. Only their labels are written
-    // and read, so that two trees can share the array.
+    // Begins with the extrema of an image; `frame` says whether the padding is one of them. Only their labels are
+    // written and read, so that two trees can share the array.
     void begin(const Grid& grid, const Key* key, Link* link, Index* label, const Array<Index>& extrema, bool frame) {
         steps_.emplace(grid);
         link_ = link;
@@ -122,7 +123,8 @@ public:
         merges.resize(next + sides_ - saddles_);
         first_[saddles_] = sides_;
         for (Index i = 0; i < saddles_; ++i)
-            for (Index side = first_[i] + 1; side < first_[i + 1]; ++side) merges[next++] = {saddle_[i], side_[first_[i]], side_[side]};
+            for (Index side = first_[i] + 1; side < first_[i + 1]; ++side)
+                merges[next++] = {saddle_[i], side_[first_[i]], side_[side]};
         saddles_ = 0;
         sides_ = 0;
     }
@@ -149,9 +151,10 @@ public:
             const Index first = find(merge.first);
             const Index second = find(merge.second);
             joined(position, record, first != second);
-            // No processor can guess what follows, so there are no branches: a component joined to itself changes nothing,
-            // and a pair that does not count is overwritten by the next.
-            const bool first_is_elder = kLooking == Looking::down ? nodes_[first].order < nodes_[second].order : nodes_[first].order > nodes_[second].order;
+            // No processor can guess what follows, so there are no branches: a component joined to itself changes
+            // nothing, and a pair that does not count is overwritten by the next.
+            const bool first_is_elder = kLooking == Looking::down ? nodes_[first].order < nodes_[second].order
+                                                                  : nodes_[first].order > nodes_[second].order;
             const Index younger = first_is_elder ? second : first;
             nodes_[younger].parent = first_is_elder ? first : second;
             const auto extremum = static_cast<Index>(nodes_[younger].order);
@@ -181,14 +184,15 @@ private:
     static constexpr std::size_t kAhead = 16;
     static constexpr std::size_t kCached = 1 << 13;  // so many merges stay in the nearest cache by themselves
 
-    // Ways of a block are followed side by side, one step each in turn: a step waits for memory, and single ways end where
-    // no processor expects it. Ways longer than kRounds, which only special images have, are remembered where they
-    // went, so that the total stays O(n).
+    // Ways of a block are followed side by side, one step each in turn: a step waits for memory, and single ways end
+    // where no processor expects it. Ways longer than kRounds, which only special images have, are remembered where
+    // they went, so that the total stays O(n).
     static constexpr Index kBlock = 1024;
     static constexpr unsigned kRounds = 96;
 
     void walk() {
-        for (Index i = 0; i < sides_; ++i) active_[i] = i;
+        for (Index i = 0; i < sides_; ++i)
+            active_[i] = i;
         Index left = sides_;
         for (unsigned round = 0; round < kRounds && left > 0; ++round) {
             Index still = 0;
@@ -201,8 +205,10 @@ private:
             }
             left = still;
         }
-        for (Index i = 0; i < left; ++i) side_[active_[i]] = walk_far(side_[active_[i]]);
-        for (Index i = 0; i < sides_; ++i) side_[i] = label_[side_[i]];
+        for (Index i = 0; i < left; ++i)
+            side_[active_[i]] = walk_far(side_[active_[i]]);
+        for (Index i = 0; i < sides_; ++i)
+            side_[i] = label_[side_[i]];
     }
 
     Index walk_far(Index pixel) {

@@ -17,13 +17,15 @@ Array<Bar> path_bars(const Value* values, std::size_t count, bool outside_is_for
     const auto outside = static_cast<Index>(count);  // a further node, joined to both ends if it is foreground
     constexpr Index kNobody = ~Index{0};
     std::vector<Index> order(count);
-    for (std::size_t i = 0; i < count; ++i) order[i] = static_cast<Index>(i);
+    for (std::size_t i = 0; i < count; ++i)
+        order[i] = static_cast<Index>(i);
     std::stable_sort(order.begin(), order.end(), [values](Index a, Index b) { return values[a] > values[b]; });
     std::vector<Index> parent(count + 1, kNobody);  // nobody: not entered yet
     std::vector<Index> age(count + 1, 0);           // place in the order; the outside is the eldest
     if (outside_is_foreground) parent[outside] = outside;
     const auto find = [&parent](Index node) {
-        while (parent[node] != node) node = parent[node] = parent[parent[node]];
+        while (parent[node] != node)
+            node = parent[node] = parent[parent[node]];
         return node;
     };
     Array<Bar> bars;

@@ -1,36 +1,32 @@
 // Exact persistent homology over F2 of images with 1, 2 or 3 axes, super-level sets, T- and V-construction.
 //
 // Both constructions run on one algorithm, for sub-level sets of a padded array of keys (grid.hpp). A bar of the
-// V-construction comes out as it is. A bar (a, b) of dimension k of the reversed problem is, by Alexander duality, a bar
-// of dimension d - 1 - k of the T-construction with birth b and death a. The padding plays the outside:
+// V-construction comes out as it is. A bar (a, b) of dimension k of the reversed problem is, by Alexander duality, a
+// bar of dimension d - 1 - k of the T-construction with birth b and death a. The padding plays the outside:
 //
 //                      boundary = background           boundary = foreground
 //   V-construction     enters last                     enters first: one component, the eldest
 //   T-construction     enters first: no hole is open   enters last: the eldest component, seen from above
 //
-// Time: O(n) for n pixels, O(c log c) for c critical ones, and in 3-D the reduction of loops.hpp. Memory above the input:
-// 4 bytes per pixel for keys, 1 (2-D) or 4 (3-D) for links, and 4 for each of two label arrays, of which only touched
-// pages count.
+// Time: O(n) for n pixels, O(c log c) for c critical ones, and in 3-D the reduction of loops.hpp. Memory above the
+// input: 4 bytes per pixel for keys, 1 (2-D) or 4 (3-D) for links, and 4 for each of two label arrays, of which only
+// touched pages count.
 #pragma once
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
-#include "topoprior/memory.hpp"
 #include "topoprior/grid.hpp"
+#include "topoprior/image_persistence.hpp"
 #include "topoprior/keys.hpp"
-#include "topoprior/loops.hpp"
-#include "topoprior/lower_link.hpp"
-#include "topoprior/merge_tree.hpp"
+#include "topoprior/memory.hpp"
 #include "topoprior/path.hpp"
 #include "topoprior/sorting.hpp"
 #include "topoprior/threads.hpp"
@@ -58,280 +54,15 @@ using Bars = std::array<Array<Bar>, 3>;
 
 namespace detail {
 
-struct CriticalPixels {
-    Array<Index> minima;
-    Array<Index> maxima;
-    Array<Index> saddles;
-
-    void clear() {
-        minima.clear();
-        maxima.clear();
-        saddles.clear();
-    }
-    void append(const CriticalPixels& other) {
-        minima.insert(minima.end(), other.minima.begin(), other.minima.end());
-        maxima.insert(maxima.end(), other.maxima.begin(), other.maxima.end());
-        saddles.insert(saddles.end(), other.saddles.begin(), other.saddles.end());
-    }
-};
-
-}  // namespace detail
-
-// The working memory of one thread, and the algorithm on one image of 2 or 3 axes.
-template <int kDimension>
-class ImagePersistence {
-    using Link = std::conditional_t<kDimension == 2, Link2, Link3>;
-    template <Looking kLooking>
-    using Steps = std::conditional_t<kDimension == 2, Steps2<kLooking>, Steps3<kLooking>>;
-
-public:
-    // Pairs in padded indices, by what merges: minima (dimension 0 of the keys), loops (3-D), maxima (top dimension).
-    Array<Pair> minima_pairs;
-    Array<Pair> loop_pairs;
-    Array<Pair> maxima_pairs;
-
-    // Bars of one image. `wanted` has bit 0 for minima, bit 1 for loops, bit 2 for maxima.
-    template <class Value>
-    void run(const Grid& grid, const Value* values, bool vertex_construction, Key padding, unsigned wanted, Team& team) {
-        Key* key = keys_.get(grid.cells);
-        load_keys(grid, values, vertex_construction, padding, team, key);
-        Link* link = links_.get(grid.cells);
-        find_critical_pixels(grid, key, link, team);
-        minima_pairs.clear();
-        loop_pairs.clear();
-        maxima_pairs.clear();
-        const bool frame_is_lowest = padding == kLowestKey;
-        if constexpr (kDimension == 2) {
-            pair_2d(grid, key, link, frame_is_lowest, wanted, team);
-        } else {
-            pair_3d(grid, key, link, frame_is_lowest, wanted, team);
-        }
-    }
-
-    // The pixel that enters last of all, and first: the essential component of T and of V.
-    Index highest_pixel(const Key* key) const { return extreme(critical_.maxima, key, true); }
-    Index lowest_pixel(const Key* key) const { return extreme(critical_.minima, key, false); }
-    const Key* keys() { return keys_.get(0); }
-
-private:
-    static Index extreme(const Array<Index>& pixels, const Key* key, bool highest) {
-        Index best = pixels.front();
-        for (const Index pixel : pixels)
-            if ((packed(key[pixel], pixel) > packed(key[best], best)) == highest) best = pixel;
-        return best;
-    }
-
-    void find_critical_pixels(const Grid& grid, const Key* key, Link* link, Team& team) {
-        const std::size_t rows = grid.rows();
-        const std::size_t slabs = std::min(team.slabs(), rows);
-        slabs_.resize(slabs);
-        team.loop(slabs, [&](std::size_t slab, std::size_t) {
-            const auto begin = static_cast<Index>(rows * slab / slabs);
-            const auto end = static_cast<Index>(rows * (slab + 1) / slabs);
-            slabs_[slab].clear();
-            Array<std::uint8_t> critical;
-            for (Index row = begin; row < end;) {
-                // Several rows at once, the padding between them included: short rows would leave the registers half empty.
-                const Index last = std::min(end, row + std::max<Index>(1, kRun / grid.stride_y)) - 1;
-                const Index first_cell = grid.row_begin(row);
-                const Index cells = grid.row_begin(last) + grid.side[0] - first_cell;
-                critical.resize(cells + 8);
-                links_of_run(grid, key + first_cell, link + first_cell, cells, critical.data());
-                for (; row <= last; ++row) {
-                    const Index first = grid.row_begin(row);
-                    collect(link, first, grid.side[0], critical.data() + (first - first_cell), slabs_[slab]);
-                }
-            }
-        });
-        critical_.clear();
-        for (const auto& slab : slabs_) critical_.append(slab);
-    }
-
-    static constexpr Index kRun = 4096;
-
-    static void links_of_run(const Grid& grid, const Key* run, Link* link, Index cells, std::uint8_t* critical) {
-        const auto sy = static_cast<std::ptrdiff_t>(grid.stride_y);
-        if constexpr (kDimension == 2) {
-            link_run(run - sy, run, run + sy, cells, link, critical);
-        } else {
-            const auto sz = static_cast<std::ptrdiff_t>(grid.stride_z);
-            const std::array<const Key*, 9> runs = {run - sz - sy, run - sz, run - sz + sy, run - sy,     run,
-                                                    run + sy,      run + sz - sy, run + sz, run + sz + sy};
-            link_run(runs.data(), cells, link, critical);
-        }
-    }
-
-    // Eight flags at a time: in smooth images nearly all are zero. Where they are not, they are unpredictable, so every
-    // pixel is written to all three lists, and the ends of the lists move by what it is.
-    static void collect(const Link* link, Index first, Index width, const std::uint8_t* critical, detail::CriticalPixels& found) {
-        Index* minima = room(found.minima, width);
-        Index* maxima = room(found.maxima, width);
-        Index* saddles = room(found.saddles, width);
-        for (Index block = 0; block < width; block += 8) {
-            std::uint64_t flags;
-            std::memcpy(&flags, critical + block, 8);
-            if (flags == 0) continue;
-            const Index end = std::min(block + 8, width);
-            for (Index x = block; x < end; ++x) {
-                const Index pixel = first + x;
-                const unsigned wanted = critical[x];
-                const unsigned lowest = is_minimum(link[pixel]);
-                const unsigned highest = is_maximum(link[pixel]);
-                *minima = *maxima = *saddles = pixel;
-                minima += wanted & lowest;
-                maxima += wanted & highest;
-                saddles += wanted & ~(lowest | highest) & is_saddle(link[pixel]);
-            }
-        }
-        found.minima.resize(static_cast<std::size_t>(minima - found.minima.data()));
-        found.maxima.resize(static_cast<std::size_t>(maxima - found.maxima.data()));
-        found.saddles.resize(static_cast<std::size_t>(saddles - found.saddles.data()));
-    }
-
-    static Index* room(Array<Index>& list, Index count) {
-        const std::size_t size = list.size();
-        if (list.capacity() < size + count + 1) list.reserve(2 * (size + count + 1));
-        list.resize(size + count + 1);
-        return list.data() + size;
-    }
-
-    static unsigned is_minimum(Link2 link) { return (link & kVertices2) == 0 ? 1 : 0; }
-    static unsigned is_minimum(Link3 link) { return (link & kVertices3) == 0 ? 1 : 0; }
-    static unsigned is_maximum(Link2 link) { return link == kFullLink2 ? 1 : 0; }
-    static unsigned is_maximum(Link3 link) { return link == kFullLink3 ? 1 : 0; }
-    static unsigned is_saddle(Link2) { return 1; }
-    static unsigned is_saddle(Link3 link) { return kLinkTable.components(link) != 1 || euler_characteristic(link) != 1 ? 1 : 0; }
-
-    void pair_2d(const Grid& grid, const Key* key, Link* link, bool frame_is_lowest, unsigned wanted, Team& team) {
-        const bool down = (wanted & 1) != 0;
-        const bool up = (wanted & 4) != 0;
-        // A saddle with c components below has c regions above: both trees have the same merges, so one order serves.
-        const std::uint64_t* sorted = nullptr;
-        std::size_t count = 0;
-        for (const Index pixel : critical_.saddles) count += kMerges[link[pixel]];
-        Index* label = labels_.get(grid.cells);
-        team.side_by_side(
-            [&] {
-                if (!down) return;
-                minima_.begin(grid, key, link, label, critical_.minima, frame_is_lowest);
-                minima_.merges.reserve(count);
-                for (const Index pixel : critical_.saddles) add_sides(minima_, pixel, component_begins(link[pixel]));
-                minima_.flush();
-            },
-            [&] {
-                sorted = sort_saddles(key, link, count);
-                if (!up) return;
-                maxima_.begin(grid, key, link, label, critical_.maxima, !frame_is_lowest);
-                maxima_.merges.reserve(count);
-                for (const Index pixel : critical_.saddles) add_sides(maxima_, pixel, component_gaps(link[pixel]));
-                maxima_.flush();
-            });
-        const auto ignore = [](std::size_t, Index, bool) {};
-        team.side_by_side(
-            [&] { if (down) minima_.join(sorted, minima_pairs, ignore); },
-            [&] { if (up) maxima_.join(sorted, maxima_pairs, ignore); });
-    }
-
-    const std::uint64_t* sort_saddles(const Key* key, const Link* link, std::size_t count) {
-        std::uint64_t* records = sort_first_.get(count);
-        std::size_t record = 0;
-        for (const Index pixel : critical_.saddles)
-            for (unsigned i = kMerges[link[pixel]]; i > 0; --i, ++record)
-                records[record] = static_cast<std::uint64_t>(static_cast<std::uint32_t>(key[pixel])) << 32 | record;
-        return sort_by_key(records, sort_second_.get(count), count);
-    }
-
-    template <class Tree>
-    static void add_sides(Tree& tree, Index pixel, unsigned bits) {
-        tree.add_saddle(pixel, static_cast<unsigned>(std::countr_zero(bits)));
-        for (bits &= bits - 1; bits != 0; bits &= bits - 1) tree.further(static_cast<unsigned>(std::countr_zero(bits)));
-    }
-
-    void pair_3d(const Grid& grid, const Key* key, Link* link, bool frame_is_lowest, unsigned wanted, Team& team) {
-        const auto offset = neighbour_offsets(grid);
-        const bool loops = (wanted & 2) != 0;
-        const bool down = loops || (wanted & 1) != 0;
-        const bool up = loops || (wanted & 4) != 0;
-        Index* label = labels_.get(grid.cells);
-        const std::uint64_t* edge_order = nullptr;
-        const std::uint64_t* square_order = nullptr;
-        team.side_by_side(
-            [&] {
-                if (!down) return;
-                minima_.begin(grid, key, link, label, critical_.minima, frame_is_lowest);
-                for (const Index voxel : critical_.saddles) add_edges(voxel, link[voxel]);
-                minima_.flush();
-                edge_order = edge_sort_.sort(minima_.merges, key);
-                loop_.resize(minima_.merges.size());
-                opening_.clear();
-                minima_.join(edge_order, minima_pairs, [&](std::size_t position, Index record, bool joined) {
-                    loop_[position] = joined ? LoopReduction::kNone : static_cast<Index>(opening_.size());
-                    if (!joined) opening_.push_back(minima_.merges[record].at);
-                });
-            },
-            [&] {
-                if (!up) return;
-                maxima_.begin(grid, key, link, label, critical_.maxima, !frame_is_lowest);
-                squares_.clear();
-                for (const Index voxel : critical_.saddles) add_squares(voxel, link[voxel]);
-                maxima_.flush();
-                square_order = square_sort_.sort(maxima_.merges, key);
-                closes_.resize(squares_.size());
-                maxima_.join(square_order, maxima_pairs, [&](std::size_t, Index record, bool joined) { closes_[record] = joined ? 0 : 1; });
-            });
-        if (!loops) return;
-        // The labels have done their work; their memory now tells where the merges of a voxel begin.
-        Index* first_merge = label;
-        for (std::size_t position = minima_.merges.size(); position-- > 0;)
-            first_merge[minima_.merges[static_cast<Index>(edge_order[position])].at] = static_cast<Index>(position);
-        LoopReduction(key, link, offset, first_merge, loop_).run(squares_, closes_, square_order, opening_, team, loop_pairs);
-    }
-
-    void add_edges(Index voxel, Link3 link) {
-        if (kLinkTable.components(link) < 2) return;
-        unsigned roots = 0;
-        for (unsigned left = link & kVertices3; left != 0; left &= left - 1) {
-            const auto vertex = static_cast<unsigned>(std::countr_zero(left));
-            if (kLinkTable.parent(link, vertex) == LinkTable::kRoot) roots |= 1U << vertex;
-        }
-        add_sides(minima_, voxel, roots);
-    }
-
-    void add_squares(Index voxel, Link3 link) {
-        if (static_cast<int>(kLinkTable.components(link)) == euler_characteristic(link)) return;
-        std::array<CriticalSquare, 7> square;
-        const unsigned count = critical_squares(link, square);
-        for (unsigned i = 0; i < count; ++i) {
-            maxima_.add_saddle(voxel, upper_neighbour(link, square[i].region[0]));
-            maxima_.further(upper_neighbour(link, square[i].region[1]));
-            squares_.push_back({voxel, square[i].edge});
-        }
-    }
-
-    Buffer<Key> keys_;
-    Buffer<Link> links_;
-    Buffer<Index> labels_;
-    std::vector<detail::CriticalPixels> slabs_;
-    detail::CriticalPixels critical_;
-    MergeTree<Looking::down, Link, Steps<Looking::down>> minima_;
-    MergeTree<Looking::up, Link, Steps<Looking::up>> maxima_;
-    Buffer<std::uint64_t> sort_first_;
-    Buffer<std::uint64_t> sort_second_;
-    SortedMerges edge_sort_;
-    SortedMerges square_sort_;
-    Array<Index> loop_;
-    Array<Index> opening_;
-    Array<LoopReduction::Square> squares_;
-    Array<std::uint8_t> closes_;
-};
-
-namespace detail {
-
 // Longest first, equal lengths by birth, then death index; kNoPixel counts as the index before the first.
 template <class Value>
 void sort_bars(const Value* values, bool outside_is_one, Array<Bar>& bars) {
-    const auto birth_value = [&](const Bar& bar) { return bar.birth == kNoPixel ? Value(outside_is_one ? 1 : 0) : values[bar.birth]; };
-    const auto length = [&](const Bar& bar) { return static_cast<Value>(birth_value(bar) - (bar.death == kNoPixel ? Value{0} : values[bar.death])); };
+    const auto birth_value = [&](const Bar& bar) {
+        return bar.birth == kNoPixel ? Value(outside_is_one ? 1 : 0) : values[bar.birth];
+    };
+    const auto length = [&](const Bar& bar) {
+        return static_cast<Value>(birth_value(bar) - (bar.death == kNoPixel ? Value{0} : values[bar.death]));
+    };
     const auto by_index = [](const Bar& a, const Bar& b) {
         return a.birth != b.birth ? a.birth + 1 < b.birth + 1 : a.death + 1 < b.death + 1;
     };
@@ -339,14 +70,19 @@ void sort_bars(const Value* values, bool outside_is_one, Array<Bar>& bars) {
         Array<std::uint64_t> records(bars.size());
         Array<std::uint64_t> spare(bars.size());
         for (std::size_t i = 0; i < bars.size(); ++i)
-            records[i] = static_cast<std::uint64_t>(static_cast<std::uint32_t>(kOneKey - order_of(length(bars[i])))) << 32 | i;
+            records[i] =
+                static_cast<std::uint64_t>(static_cast<std::uint32_t>(kOneKey - order_of(length(bars[i])))) << 32 | i;
         const std::uint64_t* sorted = sort_by_key(records.data(), spare.data(), bars.size());
         Array<Bar> result(bars.size());
-        for (std::size_t i = 0; i < bars.size(); ++i) result[i] = bars[static_cast<Index>(sorted[i])];
+        for (std::size_t i = 0; i < bars.size(); ++i)
+            result[i] = bars[static_cast<Index>(sorted[i])];
         for (std::size_t begin = 0; begin < bars.size();) {
             std::size_t end = begin + 1;
-            while (end < bars.size() && sorted[end] >> 32 == sorted[begin] >> 32) ++end;
-            if (end - begin > 1) std::sort(result.begin() + static_cast<std::ptrdiff_t>(begin), result.begin() + static_cast<std::ptrdiff_t>(end), by_index);
+            while (end < bars.size() && sorted[end] >> 32 == sorted[begin] >> 32)
+                ++end;
+            if (end - begin > 1)
+                std::sort(result.begin() + static_cast<std::ptrdiff_t>(begin),
+                          result.begin() + static_cast<std::ptrdiff_t>(end), by_index);
             begin = end;
         }
         bars = std::move(result);
@@ -367,7 +103,8 @@ class BatchPersistence {
 public:
     BatchPersistence(std::vector<std::size_t> shape, Options options) : shape_(std::move(shape)), options_(options) {
         if (shape_.empty() || shape_.size() > 3)
-            throw std::invalid_argument("images must have 1, 2 or 3 spatial axes, got " + std::to_string(shape_.size()));
+            throw std::invalid_argument("images must have 1, 2 or 3 spatial axes, got " +
+                                        std::to_string(shape_.size()));
         std::size_t padded = 1;
         for (const std::size_t side : shape_) {
             if (side == 0) throw std::invalid_argument("every side of an image must be at least 1, got 0");
@@ -399,13 +136,15 @@ public:
         std::vector<std::int64_t> begin{0};
         begin.reserve(bars.size() * dimension() + 1);
         for (const Bars& image : bars)
-            for (std::size_t k = 0; k < dimension(); ++k) begin.push_back(begin.back() + static_cast<std::int64_t>(image[k].size()));
+            for (std::size_t k = 0; k < dimension(); ++k)
+                begin.push_back(begin.back() + static_cast<std::int64_t>(image[k].size()));
         return begin;
     }
 
-    // Five rows of as many numbers as there are bars: birth index, death index (-1: no pixel), dimension, image, and the
-    // place among the bars of that image and dimension.
-    void tabulate(const std::vector<Bars>& bars, const std::vector<std::int64_t>& begin, std::size_t threads, std::int64_t* table) const {
+    // Five rows of as many numbers as there are bars: birth index, death index (-1: no pixel), dimension, image, and
+    // the place among the bars of that image and dimension.
+    void tabulate(const std::vector<Bars>& bars, const std::vector<std::int64_t>& begin, std::size_t threads,
+                  std::int64_t* table) const {
         const auto count = static_cast<std::size_t>(begin.back());
         const std::size_t groups = bars.size() * dimension();
         const auto number = [](Index index) { return index == kNoPixel ? -1 : static_cast<std::int64_t>(index); };
@@ -428,7 +167,8 @@ public:
 
 private:
     static constexpr std::size_t kBarsPerThread = 1 << 14;
-    static constexpr std::size_t kPixelsPerThread = 1 << 14;  // a thread must repay the tens of microseconds it costs to start
+    static constexpr std::size_t kPixelsPerThread =
+        1 << 14;  // a thread must repay the tens of microseconds it costs to start
 
     bool vertex() const { return options_.construction == Construction::V; }
     bool foreground() const { return options_.boundary == Boundary::foreground; }
@@ -443,7 +183,8 @@ private:
     // Enough images: a thread each. Otherwise one after the other, all threads on each.
     template <int kDimension>
     void run_images(const Value* values, std::vector<Bars>& bars, Team& team) const {
-        const std::array<Index, 3> side = {static_cast<Index>(shape_[kDimension - 1]), static_cast<Index>(shape_[kDimension - 2]),
+        const std::array<Index, 3> side = {static_cast<Index>(shape_[kDimension - 1]),
+                                           static_cast<Index>(shape_[kDimension - 2]),
                                            static_cast<Index>(kDimension == 3 ? shape_[0] : 1)};
         const Grid grid(kDimension, side);
         const bool together = bars.size() < team.size();
@@ -460,7 +201,8 @@ private:
     }
 
     template <int kDimension>
-    void run_image(const Grid& grid, const Value* values, ImagePersistence<kDimension>& image, Team& team, Bars& bars) const {
+    void run_image(const Grid& grid, const Value* values, ImagePersistence<kDimension>& image, Team& team,
+                   Bars& bars) const {
         constexpr unsigned kTop = kDimension - 1;
         const auto wants = [this](unsigned dimension) { return options_.dimensions >> dimension & 1; };
         const unsigned minima = vertex() ? 0 : kTop;
@@ -477,11 +219,12 @@ private:
             Array<Bar>& out = bars[dimension];
             const std::size_t begin = out.size();
             out.resize(begin + pairs->size());
-            std::transform(pairs->begin(), pairs->end(), out.begin() + static_cast<std::ptrdiff_t>(begin), [&](Pair pair) {
-                const Index earlier = grid.flat(pair.earlier);
-                const Index later = grid.flat(pair.later);
-                return vertex() ? Bar{earlier, later} : Bar{last - later, last - earlier};
-            });
+            std::transform(pairs->begin(), pairs->end(), out.begin() + static_cast<std::ptrdiff_t>(begin),
+                           [&](Pair pair) {
+                               const Index earlier = grid.flat(pair.earlier);
+                               const Index later = grid.flat(pair.later);
+                               return vertex() ? Bar{earlier, later} : Bar{last - later, last - earlier};
+                           });
             detail::sort_bars(values, foreground(), bars[dimension]);
         });
     }
@@ -489,7 +232,8 @@ private:
     template <int kDimension>
     Index essential_birth(const Grid& grid, ImagePersistence<kDimension>& image, Index last) const {
         if (foreground()) return kNoPixel;
-        return vertex() ? grid.flat(image.lowest_pixel(image.keys())) : last - grid.flat(image.highest_pixel(image.keys()));
+        return vertex() ? grid.flat(image.lowest_pixel(image.keys()))
+                        : last - grid.flat(image.highest_pixel(image.keys()));
     }
 
     std::vector<std::size_t> shape_;

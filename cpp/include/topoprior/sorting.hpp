@@ -33,7 +33,8 @@ inline std::uint64_t* sort_by_key(std::uint64_t* records, std::uint64_t* spare, 
             entry = begin;
             begin += size;
         }
-        for (std::size_t i = 0; i < count; ++i) spare[bucket[records[i] >> shift & (kBuckets - 1)]++] = records[i];
+        for (std::size_t i = 0; i < count; ++i)
+            spare[bucket[records[i] >> shift & (kBuckets - 1)]++] = records[i];
         std::swap(records, spare);
     }
     return records;

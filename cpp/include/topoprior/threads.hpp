@@ -1,9 +1,9 @@
 // A team of threads for the length of one call.
 //
 // Whoever calls also works, and never waits for a thread that has not begun: threads that are late find the work done.
-// That matters because frameworks keep their own threads spinning for milliseconds after each of their parallel loops, on
-// the very processors that ours would like to have. (Starting fresh threads for each loop and waiting for all of them
-// took 13 ms inside a training step for 512x512 pixels; alone it took 1.5 ms.)
+// That matters because frameworks keep their own threads spinning for milliseconds after each of their parallel loops,
+// on the very processors that ours would like to have. (Starting fresh threads for each loop and waiting for all of
+// them took 13 ms inside a training step for 512x512 pixels; alone it took 1.5 ms.)
 #pragma once
 
 #include <condition_variable>
@@ -33,14 +33,17 @@ public:
 
     std::size_t size() const { return size_; }
 
-    // Pieces for a loop that can be cut at will: several for each thread, so that a late one does not hold up the others.
+    // Pieces for a loop that can be cut at will: several for each thread, so that a late one does not hold up the
+    // others.
     std::size_t slabs() const { return size_ == 1 ? 1 : 4 * size_; }
 
-    // Calls work(piece, worker) for every piece in [0, pieces), workers numbered from 0. The first exception is rethrown.
+    // Calls work(piece, worker) for every piece in [0, pieces), workers numbered from 0. The first exception is
+    // rethrown.
     template <class Work>
     void loop(std::size_t pieces, Work&& work) {
         if (size_ == 1 || pieces <= 1) {
-            for (std::size_t piece = 0; piece < pieces; ++piece) work(piece, std::size_t{0});
+            for (std::size_t piece = 0; piece < pieces; ++piece)
+                work(piece, std::size_t{0});
             return;
         }
         {
