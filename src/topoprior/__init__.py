@@ -8,11 +8,11 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from topoprior.evaluation import metrics
     from topoprior.imaging import networks, phantoms
     from topoprior.losses import functional
     from topoprior.losses.betti_prior_loss import BettiPriorLoss
     from topoprior.losses.functional import betti_prior_loss
-    from topoprior.evaluation import metrics
     from topoprior.priors.betti_prior import BettiPrior
     from topoprior.refinement.network import refine
     from topoprior.refinement.probability_map import refine_map
