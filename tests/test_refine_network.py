@@ -332,6 +332,8 @@ class Constant(nn.Module):
         (Blend(), ring_image(), {"activation": "relu"}, ValueError, "'sigmoid', 'softmax' or None, got 'relu'"),
         (Blend(), ring_image(), {"parameters": "decoder"}, ValueError, "got 'decoder', which names none"),
         (Blend(), ring_image(), {"parameters": ()}, ValueError, "selects no parameter"),
+        (Blend(), ring_image(), {"parameters": 3}, TypeError, "parameters must be .* a function, got 3"),
+        (Blend(), ring_image(), {"parameters": [3]}, TypeError, r"their names must be text, got 3"),
         (nn.Conv2d(1, 1, 1), ring_image(), {"parameters": "normalisation"}, ValueError, "selects no parameter"),
         (Blend(), ring_image(), {"include_background": False}, ValueError, "leaves no channel"),
         (Blend(), ring_image(), {"weight": float("nan")}, ValueError, "weight must be positive and finite, got nan"),

@@ -70,9 +70,18 @@ def test_a_streak_starts_again_after_a_lapse():
         ({"margin": -0.1}, "margin must be at least 0 .* got margin -0.1 at threshold 0.5"),
         ({"margin": 0.5}, "margin must be at least 0 .* got margin 0.5 at threshold 0.5"),
         ({"threshold": 0.9, "margin": 0.2}, "got margin 0.2 at threshold 0.9"),
-        ({"patience": 0}, "patience must be at least 1 step, got 0"),
+        ({"patience": 0}, "patience must be a whole number of steps, at least 1, got 0"),
+        ({"patience": 1.5}, "patience must be a whole number of steps, at least 1, got 1.5"),
+        ({"patience": float("nan")}, "patience must be a whole number of steps, at least 1, got nan"),
     ],
 )
 def test_impossible_rules_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         StoppingRule(**({"threshold": 0.5, "margin": 0.05, "patience": 3} | options))
+
+
+@pytest.mark.parametrize("name", ["threshold", "margin", "patience"])
+@pytest.mark.parametrize("value", ["1", True, None])
+def test_what_is_no_number_is_refused(name, value):
+    with pytest.raises(TypeError, match=f"^{name} must be a number, got {value!r}$"):
+        StoppingRule(**({"threshold": 0.5, "margin": 0.05, "patience": 3} | {name: value}))

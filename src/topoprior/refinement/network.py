@@ -103,7 +103,7 @@ def refine(
         changed, why the run stopped, and the adapted network.
 
     Raises:
-        TypeError: If ``network``, ``image`` or the network's output has the wrong type.
+        TypeError: If ``network``, ``image``, the network's output or an option has the wrong type.
         ValueError: If the image is not one image, the output is no probability map, no parameter is selected, or
             another option is out of range.
 
@@ -242,9 +242,13 @@ def _wanted_names(network: nn.Module, parameters: Parameters) -> set[str]:
         return {name for name in named if last and name.rpartition(".")[0] == last[0].rpartition(".")[0]}
     if callable(parameters):
         return {name for name, parameter in named.items() if parameters(name, parameter)}
+    if not isinstance(parameters, Iterable):
+        raise TypeError(f"parameters must be 'all', 'normalisation', 'last', names, or a function, got {parameters!r}")
     prefixes = [parameters] if isinstance(parameters, str) else list(parameters)
     wanted = set()
     for prefix in prefixes:
+        if not isinstance(prefix, str):
+            raise TypeError(f"parameters given by their names must be text, got {prefix!r} in {parameters!r}")
         found = {name for name in named if name == prefix or name.startswith(f"{prefix}.")}
         if not found:
             raise ValueError(

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from topoprior.losses.functional import betti_prior_loss_from_diagrams
+from topoprior.refinement.numbers import check_number, check_steps
 from topoprior.refinement.result import RefinementResult
 from topoprior.refinement.stopping import Streak
 from topoprior.topology.diagram import persistence
@@ -54,10 +55,10 @@ class Settings:
     def __post_init__(self) -> None:
         for name in ("weight", "learning_rate"):
             value = getattr(self, name)
+            check_number(name, value)
             if not 0 < value < float("inf"):
                 raise ValueError(f"{name} must be positive and finite, got {value}")
-        if self.max_steps < 0:
-            raise ValueError(f"max_steps must be at least 0, got {self.max_steps}")
+        check_steps("max_steps", self.max_steps, least=0)
 
 
 class State(NamedTuple):

@@ -91,7 +91,7 @@ def refine_map(
         the number of pixels changed, and why the run stopped. ``network`` is None.
 
     Raises:
-        TypeError: If ``probability`` is no floating-point tensor or array.
+        TypeError: If ``probability`` is no floating-point tensor or array, or an option has the wrong type.
         ValueError: If it is not one map, its values leave [0, 1] or are not finite, or an option is out of range.
 
     References:

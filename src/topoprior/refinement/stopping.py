@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from topoprior.evaluation.metrics import distance_to_prior
+from topoprior.refinement.numbers import check_number, check_steps
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,7 +57,8 @@ class StoppingRule:
         patience: Number of consecutive steps with the right topology after which to stop.
 
     Raises:
-        ValueError: If a level leaves the open interval (0, 1) or ``patience`` is below 1.
+        TypeError: If one of them is no number.
+        ValueError: If a level leaves the open interval (0, 1) or ``patience`` is no whole number of at least 1.
 
     Examples:
         A loop of bar (0.52, 0.10) is there at 0.5, but not at 0.55:
@@ -75,6 +77,9 @@ class StoppingRule:
     patience: int
 
     def __post_init__(self) -> None:
+        check_number("threshold", self.threshold)
+        check_number("margin", self.margin)
+        check_steps("patience", self.patience, least=1)
         if not 0 < self.threshold < 1:
             raise ValueError(f"threshold must lie between 0 and 1, got {self.threshold}")
         if not 0 <= self.margin < min(self.threshold, 1 - self.threshold):
@@ -82,8 +87,6 @@ class StoppingRule:
                 f"margin must be at least 0 and keep threshold - margin and threshold + margin between 0 and 1, "
                 f"got margin {self.margin} at threshold {self.threshold}"
             )
-        if self.patience < 1:
-            raise ValueError(f"patience must be at least 1 step, got {self.patience}")
 
     def judge(self, diagrams: PersistenceDiagrams, prior: PriorLike) -> Verdict:
         """Betti numbers of the bars at the threshold and around it, against the prior."""
