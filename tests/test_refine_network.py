@@ -329,6 +329,14 @@ class Constant(nn.Module):
         (Blend(), ring_image().numpy(), {}, TypeError, "image must be a torch tensor, got ndarray"),
         (Blend(), ring_image()[0, 0], {}, ValueError, r"must have shape \(1, channel, \*spatial\), got \(24, 30\)"),
         (Blend(), ring_image().repeat(2, 1, 1, 1), {}, ValueError, r"got \(2, 1, 24, 30\).*call refine once for each"),
+        (
+            Blend(),
+            ring_image(),
+            {"activation": "softmax"},
+            ValueError,
+            r"activation='softmax' needs at least 2 channels, got an output of shape \(1, 1, 24, 30\): one channel goes "
+            "with activation='sigmoid'",
+        ),
         (Blend(), ring_image(), {"activation": "relu"}, ValueError, "'sigmoid', 'softmax' or None, got 'relu'"),
         (Blend(), ring_image(), {"parameters": "decoder"}, ValueError, "got 'decoder', which names none"),
         (Blend(), ring_image(), {"parameters": ()}, ValueError, "selects no parameter"),

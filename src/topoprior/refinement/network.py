@@ -154,7 +154,13 @@ def refine(
         def predict() -> Tensor:
             return activate(_tensor(adapted(fixed_image)))
 
-        _check_output(predict(), image, variables, include_background)
+        reference = predict()
+        if activation == "softmax" and reference.shape[1:2] == (1,):  # ones everywhere, with no gradient
+            raise ValueError(
+                f"activation='softmax' needs at least 2 channels, got an output of shape {tuple(reference.shape)}: "
+                f"one channel goes with activation='sigmoid'"
+            )
+        _check_output(reference, image, variables, include_background)
         result = minimise(predict, variables, prior, settings)
     for name, parameter in adapted.named_parameters():
         parameter.requires_grad_(flags[name])
