@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from topoprior.priors.betti_prior import PriorLike, ResolvedPriors, resolve_priors
+from topoprior.priors.feasibility import check_asks
 from topoprior.topology.diagram import PersistenceDiagrams, diagrams_of
 from topoprior.topology.filtration import Boundary, Construction, as_images, check_options, check_threads
 
@@ -57,7 +58,8 @@ def betti_prior_loss(
 
     Raises:
         TypeError: If ``input`` is no floating point tensor, or ``prior`` holds anything but `BettiPrior`.
-        ValueError: If a shape or value is not as above, the priors do not fit the input, or an option is unknown.
+        ValueError: If a shape or value is not as above, the priors do not fit the input or ask for nothing, so that the
+            loss would be 0 for every input, or an option is unknown.
 
     References:
         Clough et al. (2022), IEEE TPAMI 44(12), equations 3 and 4. PMC9721526. The paper gives no reduction over
@@ -75,6 +77,7 @@ def betti_prior_loss(
     batch, channels, *spatial = images.shape
     _check_options(power, essential, max_bars, reduction)
     wanted = resolve_priors(prior, batch, channels, len(spatial))
+    check_asks(prior, boundary=boundary, essential=essential)
     diagrams = diagrams_of(images, construction, boundary, wanted.dimensions, check_threads(threads))
     return _loss(diagrams, wanted, power, essential, max_bars, reduction)
 
@@ -94,10 +97,11 @@ def betti_prior_loss_from_diagrams(
 
     Raises:
         TypeError: If ``prior`` holds anything but `BettiPrior`.
-        ValueError: If the priors do not fit the diagrams, or an option is unknown.
+        ValueError: If the priors do not fit the diagrams or ask for nothing, or an option is unknown.
     """
     _check_options(power, essential, max_bars, reduction)
     wanted = resolve_priors(prior, diagrams.shape[0], diagrams.shape[1], diagrams.spatial_axes)
+    check_asks(prior, boundary=diagrams.boundary, essential=essential)
     return _loss(diagrams, wanted, power, essential, max_bars, reduction)
 
 

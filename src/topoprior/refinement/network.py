@@ -104,8 +104,8 @@ def refine(
 
     Raises:
         TypeError: If ``network``, ``image``, the network's output or an option has the wrong type.
-        ValueError: If the image is not one image, the output is no probability map, no parameter is selected, or
-            another option is out of range.
+        ValueError: If the image is not one image, the output is no probability map, no parameter is selected, the
+            prior asks for nothing or for what no mask can have, or another option is out of range.
 
     References:
         Clough et al. (2022), IEEE TPAMI 44(12), section 3.3, equation 5. PMC9721526. Optimiser, stop rule and the

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from topoprior.losses.functional import betti_prior_loss_from_diagrams
+from topoprior.priors.feasibility import check_reachable
 from topoprior.refinement.numbers import check_number, check_steps
 from topoprior.refinement.result import RefinementResult
 from topoprior.refinement.stopping import Streak
@@ -98,6 +99,7 @@ def minimise(
     output = predict()
     reference = output.detach().clone()
     state = _evaluate(output, reference, prior, settings)
+    check_reachable(prior, boundary=settings.boundary)
     run = _Record(state, variables, settings.callback)
     reason: StopReason | None = "already right" if state.verdict.error == 0 else None
     while reason is None:

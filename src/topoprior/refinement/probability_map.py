@@ -92,7 +92,8 @@ def refine_map(
 
     Raises:
         TypeError: If ``probability`` is no floating-point tensor or array, or an option has the wrong type.
-        ValueError: If it is not one map, its values leave [0, 1] or are not finite, or an option is out of range.
+        ValueError: If it is not one map, its values leave [0, 1] or are not finite, the prior asks for nothing or for
+            what no mask can have, or an option is out of range.
 
     References:
         After Clough et al. (2022), IEEE TPAMI 44(12), equation 5. PMC9721526. The variant without a network is ours.
