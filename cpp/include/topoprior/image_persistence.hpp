@@ -146,13 +146,11 @@ private:
             const Index end = std::min(block + 8, width);
             for (Index x = block; x < end; ++x) {
                 const Index pixel = first + x;
-                const unsigned wanted = critical[x];
-                const unsigned lowest = is_minimum(link[pixel]);
-                const unsigned highest = is_maximum(link[pixel]);
+                const unsigned kind = kDimension == 2 || critical[x] != 0 ? kind_of(link[pixel]) : 0;
                 *minima = *maxima = *saddles = pixel;
-                minima += wanted & lowest;
-                maxima += wanted & highest;
-                saddles += wanted & ~(lowest | highest) & is_saddle(link[pixel]);
+                minima += kind & 1;
+                maxima += kind >> 1 & 1;
+                saddles += kind >> 2;
             }
         }
         found.minima.resize(static_cast<std::size_t>(minima - found.minima.data()));
@@ -167,24 +165,27 @@ private:
         return list.data() + size;
     }
 
-    static unsigned is_minimum(Link2 link) { return (link & kVertices2) == 0 ? 1 : 0; }
-    static unsigned is_minimum(Link3 link) { return (link & kVertices3) == 0 ? 1 : 0; }
-    static unsigned is_maximum(Link2 link) { return link == kFullLink2 ? 1 : 0; }
-    static unsigned is_maximum(Link3 link) { return link == kFullLink3 ? 1 : 0; }
-    static unsigned is_saddle(Link2) { return 1; }
-    static unsigned is_saddle(Link3 link) {
-        return kLinkTable.components(link) != 1 || euler_characteristic(link) != 1 ? 1 : 0;
+    // 1: minimum, 2: maximum, 4: saddle, 0: regular.
+    static unsigned kind_of(Link2 link) { return kKinds[link]; }
+    static unsigned kind_of(Link3 link) {
+        if ((link & kVertices3) == 0) return 1;
+        if (link == kFullLink3) return 2;
+        return kLinkTable.components(link) != 1 || euler_characteristic(link) != 1 ? 4 : 0;
     }
 
     void pair_2d(const Grid& grid, const Key* key, Link* link, bool frame_is_lowest, unsigned wanted, Team& team) {
         const bool down = (wanted & 1) != 0;
         const bool up = (wanted & 4) != 0;
         // A saddle with c components below has c regions above: both trees have the same merges, so one order serves.
-        const std::uint64_t* sorted = nullptr;
+        std::uint64_t* sorted = nullptr;
         std::size_t count = 0;
         for (const Index pixel : critical_.saddles)
             count += kMerges[link[pixel]];
         Index* label = labels_.get(grid.cells);
+        if (down && up && team.size() == 1) {
+            pair_in_turn(grid, key, link, label, frame_is_lowest, count);
+            return;
+        }
         team.side_by_side(
             [&] {
                 if (!down) return;
@@ -213,7 +214,45 @@ private:
             });
     }
 
-    const std::uint64_t* sort_saddles(const Key* key, const Link* link, std::size_t count) {
+    // One tree after the other. A merge that joined two minima cannot join two maxima (an edge either connects or opens a
+    // loop), so that the second tree has half the work. Where several merges share a pixel, all of them are kept.
+    void pair_in_turn(const Grid& grid, const Key* key, Link* link, Index* label, bool frame_is_lowest,
+                      std::size_t count) {
+        minima_.begin(grid, key, link, label, critical_.minima, frame_is_lowest);
+        minima_.merges.reserve(count);
+        for (const Index pixel : critical_.saddles)
+            add_sides(minima_, pixel, component_begins(link[pixel]));
+        minima_.flush();
+        std::uint64_t* sorted = sort_saddles(key, link, count);
+        constexpr Index kDone = ~Index{0};
+        number_.resize(count);  // of each merge in the second tree
+        minima_.join(sorted, minima_pairs,
+                     [this](std::size_t, Index record, bool joined) { number_[record] = joined ? kDone : 0; });
+        maxima_.begin(grid, key, link, label, critical_.maxima, !frame_is_lowest);
+        maxima_.merges.reserve(count);
+        Index next = 0;
+        Index record = 0;
+        for (const Index pixel : critical_.saddles) {
+            const Index merges = kMerges[link[pixel]];
+            if (merges == 1 && number_[record] == kDone) {
+                ++record;
+                continue;
+            }
+            for (Index i = 0; i < merges; ++i)
+                number_[record++] = next++;
+            add_sides(maxima_, pixel, component_gaps(link[pixel]));
+        }
+        maxima_.flush();
+        std::size_t kept = 0;
+        for (std::size_t i = 0; i < count; ++i) {
+            const Index number = number_[static_cast<Index>(sorted[i])];
+            sorted[kept] = sorted[i] >> 32 << 32 | number;
+            kept += number != kDone ? 1 : 0;
+        }
+        maxima_.join(sorted, maxima_pairs, [](std::size_t, Index, bool) {});
+    }
+
+    std::uint64_t* sort_saddles(const Key* key, const Link* link, std::size_t count) {
         std::uint64_t* records = sort_first_.get(count);
         std::size_t record = 0;
         for (const Index pixel : critical_.saddles)
@@ -303,6 +342,7 @@ private:
     MergeTree<Looking::up, Link, Steps<Looking::up>> maxima_;
     Buffer<std::uint64_t> sort_first_;
     Buffer<std::uint64_t> sort_second_;
+    Array<Index> number_;
     SortedMerges edge_sort_;
     SortedMerges square_sort_;
     Array<Index> loop_;

@@ -79,6 +79,14 @@ inline constexpr std::array<std::uint8_t, 256> kMerges = [] {
     return table;
 }();
 
+// What a pixel with each link is; 1: minimum, 2: maximum, 4: saddle, 0: regular.
+inline constexpr std::array<std::uint8_t, 256> kKinds = [] {
+    std::array<std::uint8_t, 256> table{};
+    for (unsigned link = 0; link < 256; ++link)
+        table[link] = (link & kVertices2) == 0 ? 1 : link == kFullLink2 ? 2 : kMerges[link] > 0 ? 4 : 0;
+    return table;
+}();
+
 // A neighbour that enters later in every gap between two components, going around: the axis neighbour after the end of
 // a component if that is later, else the diagonal one between.
 inline unsigned component_gaps(Link2 link) {
