@@ -114,6 +114,7 @@ def minimise(
         output = predict()
         if not bool(torch.isfinite(output).all()):
             reason = "not finite"
+            run.step += 1  # taken, but the state it led to has no loss to note
             break
         state = _evaluate(output, reference, prior, settings)
         run.add(state)

@@ -20,7 +20,7 @@ class RefinementResult:
         mask: ``output >= threshold``, boolean, same shape.
         reference: The output before the refinement, same shape.
         history: Values of equation 5 for every state, the reference first: ``loss`` = ``fidelity`` + weight ×
-            ``topology``. Entry k belongs to the state after k steps.
+            ``topology``. Entry k belongs to the state after k steps; one that is not finite has none.
         betti_before: Betti numbers of the reference at the threshold, shape ``(1, channel, dimension)``.
         betti_after: Betti numbers of ``output`` at the threshold, same shape.
         pixels_changed: Number of pixels in which the masks before and after differ.
