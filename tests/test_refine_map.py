@@ -202,7 +202,15 @@ def test_history_and_summary_are_equation_5():
         (torch.rand(2, 1, 4, 5), {}, ValueError, r"one map of shape \(1, channel, \*spatial\), got \(2, 1, 4, 5\)"),
         (torch.rand(4, 5), {}, ValueError, r"must have shape \(batch, channel, \*spatial\).*got \(4, 5\)"),
         (torch.zeros(1, 1, 0, 5), {}, ValueError, "must not be empty"),
-        (torch.full((1, 1, 4, 5), 3.0), {}, ValueError, "probabilities in"),
+        (
+            torch.full((1, 1, 4, 5), 3.0),
+            {},
+            ValueError,
+            (
+                r"probability must hold probabilities in \[0, 1\], got values from 3.0 to 3.0: if these are logits, apply "
+                r"torch.sigmoid \(or torch.softmax over the channels\) first$"
+            ),
+        ),
         (torch.full((1, 1, 4, 5), float("nan")), {}, ValueError, "finite"),
         (torch.ones(1, 1, 4, 5, dtype=torch.int64), {}, TypeError, "floating point"),
         ([[0.5]], {}, TypeError, "tensor or a numpy array, got list"),

@@ -17,7 +17,7 @@ import torch
 
 from topoprior.refinement.optimisation import Settings, minimise
 from topoprior.refinement.stopping import StoppingRule
-from topoprior.topology.filtration import as_images, check_values
+from topoprior.topology.filtration import LOGITS_HINT, as_images, check_values
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -121,7 +121,7 @@ def refine_map(
         callback=callback,
     )
     given = as_images(probability, name="probability")
-    check_values(given)
+    check_values(given, name="probability", hint=LOGITS_HINT)
     if given.shape[0] != 1:
         raise ValueError(
             f"probability must be one map of shape (1, channel, *spatial), got {tuple(given.shape)}: "

@@ -52,10 +52,8 @@ Images: TypeAlias = "Tensor | np.ndarray[Any, Any]"
 
 MAX_SPATIAL_AXES = 3
 FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-LOGITS_HINT = (
-    "if these are logits, apply torch.sigmoid (or torch.softmax over the channels) first, "
-    "or pass sigmoid=True or softmax=True to the loss"
-)
+LOGITS_HINT = "if these are logits, apply torch.sigmoid (or torch.softmax over the channels) first"
+LOSS_HINT = "as BettiPriorLoss does with sigmoid=True or softmax=True"
 
 
 def check_options(construction: str, boundary: str) -> None:
@@ -108,14 +106,14 @@ def as_plain_tensor(images: Images, *, name: str) -> Tensor:
     return images
 
 
-def check_values(values: Tensor) -> None:
+def check_values(values: Tensor, *, name: str = "images", hint: str = f"{LOGITS_HINT}, {LOSS_HINT}") -> None:
     """Raise ``ValueError`` unless all values are finite and in [0, 1]; the message tells what to do about logits."""
     if not bool(torch.isfinite(values).all()):
         bad = values[~torch.isfinite(values)][0].item()
-        raise ValueError(f"images must hold finite values in [0, 1], got {bad}")
+        raise ValueError(f"{name} must hold finite values in [0, 1], got {bad}")
     low, high = (bound.item() for bound in torch.aminmax(values))
     if low < 0 or high > 1:
-        raise ValueError(f"images must hold probabilities in [0, 1], got values from {low} to {high}: {LOGITS_HINT}")
+        raise ValueError(f"{name} must hold probabilities in [0, 1], got values from {low} to {high}: {hint}")
 
 
 def dimension_mask(dimensions: Iterable[int] | None, spatial_axes: int) -> int:
