@@ -124,7 +124,7 @@ def test_one_channel_has_neither_softmax_nor_background():
         (
             BettiPrior(1, 1),
             (1, 1, 5, 6),
-.*first, as BettiPriorLoss does with sigmoid=True",
+            "if these are logits, apply torch.sigmoid .*first, as BettiPriorLoss does with sigmoid=True",
         ),
         (BettiPrior(1, 1), (0, 1, 5, 6), "input must not be empty"),
         (BettiPrior(1, 1), (1, 1, 4, 5, 6), "images have 3 spatial axes: give BettiPrior\\(b0, b1, b2\\)"),
