@@ -184,6 +184,14 @@ def test_the_table_and_what_did_not_succeed(tmp_path, capsys):
     assert captured.err == "note: 1 of 1 did not reach their prior; the best mask seen is kept\n"
 
 
+def test_a_factory_that_fails_is_one_line(tmp_path, capsys, monkeypatch):
+    (tmp_path / "boom_net.py").write_text("def boom():\n    raise RuntimeError('first line\\nsecond line')\n")
+    monkeypatch.chdir(tmp_path)
+    path = save(tmp_path / "map.npy", GAP)
+    error = refused(capsys, path, "--prior", "1,1", "-o", tmp_path / "m.npy", "--network", "boom_net:boom")
+    assert error == "error: the factory boom_net:boom failed: RuntimeError: first line second line\n"
+
+
 def test_the_report(tmp_path, capsys):
     path, page = save(tmp_path / "stack.npy", np.stack([GAP, BLOB])), tmp_path / "report.html"
     arguments = [path, "--slices", 0, "--prior", "1,0-1", "--report", page, "--weight", 0.25]

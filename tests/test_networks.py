@@ -94,7 +94,7 @@ def test_metadata_is_kept_in_the_json(network, tmp_path):
 def test_save_leaves_existing_files_and_replaces_them_when_asked(network, tmp_path):
     file = tmp_path / "net.safetensors"
     networks.save(network, file)
-    with pytest.raises(FileExistsError, match="exists"):
+    with pytest.raises(FileExistsError, match=r"exists already: choose another .* overwriting \(overwrite=True, --ov"):
         networks.save(network, file)
     with torch.no_grad():
         next(network.parameters()).add_(1.0)
@@ -172,9 +172,12 @@ def factories(tmp_path, monkeypatch):
         "def plain():\n    return torch.nn.Conv2d(1, 1, 1)\n"
         "def described():\n    return LoadedNetwork(plain(), 'sigmoid', 'minmax')\n"
         "def wrong():\n    return 3\n"
+        "def boom():\n    raise KeyError('weights')\n"
+        "def greedy(size):\n    return plain()\n"
         "number = 4\n"
     )
     (tmp_path / "needs_more.py").write_text("import a_module_that_is_not_there\n")
+    (tmp_path / "breaks.py").write_text("1 / 0\n")
     monkeypatch.chdir(tmp_path)
     yield
     sys.modules.pop("my_factories", None)
@@ -200,6 +203,9 @@ def test_factory_in_the_current_folder():
         ("my_factories:absent", ValueError, "has no function 'absent'"),
         ("my_factories:number", ValueError, "has no function 'number'"),
         ("my_factories:wrong", TypeError, r"must return a torch\.nn\.Module, got int"),
+        ("my_factories:boom", ValueError, "the factory my_factories:boom failed: KeyError: 'weights'"),
+        ("my_factories:greedy", ValueError, "my_factories:greedy failed: TypeError: greedy.. missing 1 required"),
+        ("breaks:plain", ValueError, "the module of breaks:plain cannot be imported: ZeroDivisionError"),
         ("needs_more:plain", ModuleNotFoundError, "a_module_that_is_not_there"),
         ("network.pt", ValueError, "must be a file X.safetensors or module:factory, got 'network.pt'"),
         (":", ValueError, "must be a file"),

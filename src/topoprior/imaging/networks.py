@@ -177,7 +177,8 @@ def load(source: str | os.PathLike[str]) -> LoadedNetwork:
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ValueError: If ``source`` is of neither form, a file is damaged or of another kind, or the factory is not found.
+        ValueError: If ``source`` is of neither form, a file is damaged or of another kind, or the factory is not found
+            or fails, for example because it needs arguments.
         TypeError: If the factory returns something else.
     """
     text = os.fspath(source)
@@ -235,15 +236,26 @@ def _load_factory(module: str, factory: str) -> LoadedNetwork:
             if error.name is None or not (module + ".").startswith(error.name + "."):
                 raise  # the module was found; something that it imports was not
             raise ValueError(f"no module named {module!r} can be imported for {module}:{factory}") from error
+        except ImportError:
+            raise
+        except Exception as error:  # whatever code of others may raise
+            raise ValueError(f"the module of {module}:{factory} cannot be imported: {_in_words(error)}") from error
     build = getattr(home, factory, None)
     if not callable(build):
         raise ValueError(f"module {module!r} has no function {factory!r}")
-    made = build()
+    try:
+        made = build()
+    except Exception as error:  # as above
+        raise ValueError(f"the factory {module}:{factory} failed: {_in_words(error)}") from error
     loaded = made if isinstance(made, LoadedNetwork) else LoadedNetwork(made)
     if not isinstance(loaded.network, nn.Module):
         raise TypeError(f"{module}:{factory} must return a torch.nn.Module, got {type(loaded.network).__name__}")
     loaded.network.eval()
     return loaded
+
+
+def _in_words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 @contextmanager
