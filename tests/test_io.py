@@ -368,7 +368,7 @@ def test_a_volume_is_no_png(tmp_path):
 def test_an_existing_file_is_replaced_only_when_asked(tmp_path):
     path = tmp_path / "mask.npy"
     path.write_text("precious")
-    with pytest.raises(FileExistsError, match=r"mask.npy exists already; .* --overwrite"):
+    with pytest.raises(FileExistsError, match=r"mask.npy exists already: .* --overwrite"):
         write_mask(path, PROBABILITY > 0.5)
     assert path.read_text() == "precious"
     write_mask(path, PROBABILITY > 0.5, overwrite=True)

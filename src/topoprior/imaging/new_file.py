@@ -24,7 +24,9 @@ def check_new_file(path: Path, *, overwrite: bool = False) -> None:
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; the output must be a file")
     if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists already; choose another name or give --overwrite")
+        raise FileExistsError(
+            f"{path} exists already: choose another name, or allow overwriting (overwrite=True, --overwrite)"
+        )
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path.parent} is no folder, so {path.name} cannot be written there")
     if not os.access(path.parent, os.W_OK | os.X_OK):
