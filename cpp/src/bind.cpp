@@ -66,11 +66,12 @@ nb::tuple persistence_pairs(Images<Value> images, const std::string& constructio
     {
         const nb::gil_scoped_release release;
         const topoprior::BatchPersistence<Value> batch(shape, options(construction, boundary, dimensions));
-        const auto bars = batch.run(images.data(), count, threads);
+        topoprior::Team team(batch.useful_threads(count, threads));
+        const auto bars = batch.run(images.data(), count, team);
         const std::vector<std::int64_t> begin = batch.offsets(bars);
         bars_in_all = static_cast<std::size_t>(begin.back());
         table = numbers(5 * bars_in_all);
-        batch.tabulate(bars, begin, threads, table->get(0));
+        batch.tabulate(bars, begin, team, table->get(0));
         offsets = numbers(groups + 1);
         std::copy(begin.begin(), begin.end(), offsets->get(0));
     }

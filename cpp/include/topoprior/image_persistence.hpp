@@ -214,8 +214,8 @@ private:
             });
     }
 
-    // One tree after the other. A merge that joined two minima cannot join two maxima (an edge either connects or opens a
-    // loop), so that the second tree has half the work. Where several merges share a pixel, all of them are kept.
+    // One tree after the other. A merge that joined two minima cannot join two maxima (an edge either connects or opens
+    // a loop), so that the second tree has half the work. Where several merges share a pixel, all of them are kept.
     void pair_in_turn(const Grid& grid, const Key* key, Link* link, Index* label, bool frame_is_lowest,
                       std::size_t count) {
         minima_.begin(grid, key, link, label, critical_.minima, frame_is_lowest);

@@ -118,9 +118,14 @@ public:
     std::size_t pixels() const { return pixels_; }
     std::size_t dimension() const { return shape_.size(); }
 
-    std::vector<Bars> run(const Value* values, std::size_t images, std::size_t threads) const {
+    // How many of the given threads are worth their cost. Independent images share one loop; one image has many.
+    std::size_t useful_threads(std::size_t images, std::size_t threads) const {
+        const std::size_t share = images >= threads ? kPixelsShared : shape_.size() == 3 ? kVoxelsAlone : kPixelsAlone;
+        return std::max<std::size_t>(1, std::min(threads, pixels_ * images / share));
+    }
+
+    std::vector<Bars> run(const Value* values, std::size_t images, Team& team) const {
         std::vector<Bars> bars(images);
-        Team team(std::min(threads, pixels_ * images / kPixelsPerThread));
         if (shape_.size() == 1) {
             team.loop(images, [&](std::size_t image, std::size_t) { run_path(values + image * pixels_, bars[image]); });
         } else if (shape_.size() == 2) {
@@ -129,6 +134,11 @@ public:
             run_images<3>(values, bars, team);
         }
         return bars;
+    }
+
+    std::vector<Bars> run(const Value* values, std::size_t images, std::size_t threads) const {
+        Team team(useful_threads(images, threads));
+        return run(values, images, team);
     }
 
     // Where the bars of every (image, dimension) begin in a table of all of them, and where the last ones end.
@@ -143,12 +153,11 @@ public:
 
     // Five rows of as many numbers as there are bars: birth index, death index (-1: no pixel), dimension, image, and
     // the place among the bars of that image and dimension.
-    void tabulate(const std::vector<Bars>& bars, const std::vector<std::int64_t>& begin, std::size_t threads,
+    void tabulate(const std::vector<Bars>& bars, const std::vector<std::int64_t>& begin, Team& team,
                   std::int64_t* table) const {
         const auto count = static_cast<std::size_t>(begin.back());
         const std::size_t groups = bars.size() * dimension();
         const auto number = [](Index index) { return index == kNoPixel ? -1 : static_cast<std::int64_t>(index); };
-        Team team(std::min(threads, count / kBarsPerThread));
         team.loop(groups, [&](std::size_t group, std::size_t) {
             const std::size_t image = group / dimension();
             const std::size_t k = group % dimension();
@@ -166,9 +175,10 @@ public:
     }
 
 private:
-    static constexpr std::size_t kBarsPerThread = 1 << 14;
-    static constexpr std::size_t kPixelsPerThread =
-        1 << 14;  // a thread must repay the tens of microseconds it costs to start
+    // Pixels for each thread that repay what it costs to start and to keep informed.
+    static constexpr std::size_t kPixelsShared = std::size_t{1} << 14;
+    static constexpr std::size_t kPixelsAlone = std::size_t{1} << 16;
+    static constexpr std::size_t kVoxelsAlone = std::size_t{1} << 14;
 
     bool vertex() const { return options_.construction == Construction::V; }
     bool foreground() const { return options_.boundary == Boundary::foreground; }
