@@ -70,6 +70,16 @@ def test_labels(tmp_path, capsys):
     assert capsys.readouterr().err.endswith("got the labels 1, 3; choose one with --label\n")
 
 
+def test_a_label_that_the_file_lacks_is_told(tmp_path, capsys):
+    path = tmp_path / "labels.npy"
+    np.save(path, np.stack([RING.astype(np.int16), np.zeros_like(RING, np.int16)]))
+    assert numbers(betti(capsys, path, "--label", 1, "--slices", 0)) == [[1, 1], [0, 0]]  # not a word: one slice has it
+    assert run(["betti", str(path), "--label", "9", "--slices", "0", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert numbers(json.loads(captured.out)) == [[0, 0], [0, 0]]
+    assert captured.err == f"note: {path} has no label 9 anywhere\n"
+
+
 def test_a_volume_has_cavities(tmp_path, capsys):
     ball = np.ones((5, 6, 7), np.uint8)
     ball[2, 2:4, 2:5] = 0

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from topoprior.cli.options import Boundary, Construction, Files, Json, Slices
-from topoprior.cli.output import print_json, print_table, progress
+from topoprior.cli.output import note, print_json, print_table, progress
 
 
 def betti(
@@ -33,16 +33,21 @@ def betti(
     from topoprior.imaging.io import read_image
 
     results: list[dict[str, Any]] = []
+    absent: list[str] = []
     with progress("Counting", len(files)) as advance:
         for path in files:
             image = read_image(path)
             mask, rule = image.foreground(threshold=threshold, label=label)
+            if label is not None and not mask.any():  # a slice may lack it; a file without it may be a slip
+                absent.append(str(path))
             parts = image.cut(mask, slices)[:, None]
             numbers = topoprior.betti_numbers(parts, construction=construction, boundary=boundary)[:, 0].tolist()
             for index, row in enumerate(numbers):
                 place = {} if slices is None else {"slice": index}
                 results.append({"file": str(path), **place, "foreground": rule, "betti": row})
             advance()
+    for name in absent:
+        note(f"note: {name} has no label {label} anywhere")
     if json:
         print_json({"construction": construction, "boundary": boundary, "results": results})
     else:
