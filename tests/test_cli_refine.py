@@ -375,13 +375,22 @@ def no_work(monkeypatch):
         (["map.npy", "-o", "out.npy", "--priors", "priors.csv"], r"priors.csv has no row for map.npy"),
         (["map.npy", "-o", "out.npy", "--priors", "slices.csv"], r"slices.csv has a prior for each slice, .*--slices"),
         (["stack.npy", "-o", "out.npy", "--priors", "slices.csv", "--slices", "2"], "no row for slice 1"),
+        (
+            ["stack.npy", "-o", "out.npy", "--priors", "far.csv", "--slices", "2"],
+            "far.csv, line 4: stack.npy has no slice 2, only 0 to 1",
+        ),
+        (
+            ["map.npy", "-o", "out.npy", "--priors", "flat.csv"],
+            "flat.csv, line 3: .* 2 axes .* got 3: 1,1,0",
+        ),
+        (["map.npy", "-o", "out.npy", "--report", "rep.txt", "--prior", "1,1"], "rep.txt: .* must end in .html"),
         (["map.npy", "-o", "out.npy", "--prior", "1,1", "--slices", "2"], "got axis 2"),
-        (["map.npy", "-o", "precious.npy", "--prior", "1,1"], "precious.npy exists already; .*--overwrite"),
+        (["map.npy", "-o", "precious.npy", "--prior", "1,1"], "precious.npy exists already: .*--overwrite"),
         (
             ["map.npy", "-o", "out.npy", "--probability", "precious.npy", "--prior", "1,1"],
             "precious.npy exists already",
         ),
-        (["map.npy", "-o", "out.npy", "--report", "precious.npy", "--prior", "1,1"], "precious.npy exists already"),
+        (["map.npy", "-o", "out.npy", "--report", "precious.html", "--prior", "1,1"], "precious.html exists already"),
         (
             ["map.npy", "-o", "map.npy", "--overwrite", "--prior", "1,1"],
             "map.npy would be written over the input map.npy",
@@ -417,9 +426,12 @@ def test_wrong_input_is_found_before_the_work(tmp_path, monkeypatch, capsys, arg
     save(tmp_path / "nan.npy", np.array([[0.5, np.nan]]))
     save(tmp_path / "labels.npy", np.array([[0, 1, 2]]))
     (tmp_path / "precious.npy").write_text("precious")
+    (tmp_path / "precious.html").write_text("precious")
     (tmp_path / "broken.nii.gz").write_text("words")
     (tmp_path / "priors.csv").write_text("file,b0,b1\nother.npy,1,1\n")
     (tmp_path / "slices.csv").write_text("slice,b0,b1\n0,1,1\n")
+    (tmp_path / "far.csv").write_text("file,slice,b0,b1\nstack.npy,0,1,1\nstack.npy,1,1,1\nstack.npy,2,1,1\n")
+    (tmp_path / "flat.csv").write_text("file,b0,b1,b2\nother.npy,1,1,1\nmap.npy,1,1,0\n")
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     assert re.search(message, refused(capsys, *arguments))
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -34,6 +34,17 @@ def test_one_prior_for_each_slice_of_each_file(tmp_path):
     assert table.prior("b.npy", slice_index=1) == BettiPrior(0, 0)
 
 
+def test_rows_for_slices_that_are_not_there(tmp_path):
+    table = table_of(tmp_path, "slice,b0,b1\n0,1,0\n1,1,0\n7,1,1\n")
+    table.check_slices({"long.npy": 8, "short.npy": 2})
+    with pytest.raises(ValueError, match=r"priors.csv, line 4: no image has slice 7, the longest has slices 0 to 1$"):
+        table.check_slices({"a.npy": 2, "b.npy": 1})
+    table = table_of(tmp_path, "file,slice,b0,b1\na.npy,2,1,1\nb.npy,9,1,1\n")
+    table.check_slices({"a.npy": 3})  # b.npy is not asked for
+    with pytest.raises(ValueError, match=r"priors.csv, line 2: deep/a.npy has no slice 2, only 0 to 1$"):
+        table.check_slices({"deep/a.npy": 2, "b.npy": 10})
+
+
 def test_three_dimensions_and_one(tmp_path):
     assert table_of(tmp_path, "file,b0,b1,b2\na.npy,1,0,*\n").prior("a.npy") == BettiPrior(1, 0, None)
     assert table_of(tmp_path, "file,b0\na.npy,3\n").prior("a.npy") == BettiPrior(3)

@@ -13,6 +13,8 @@ from topoprior.topology.filtration import Boundary
 
 PriorOf = Callable[[Path, int | None], BettiPrior]
 """The prior of a file (its slice is None) or of one of its slices."""
+PlaceOf = Callable[[Path, int | None], str]
+"""Where that prior is written, for the errors."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ def plan(
     *,
     read: Callable[[Image], Array],
     prior_of: PriorOf,
+    place_of: PlaceOf,
     slices: int | None,
     boundary: Boundary,
     output: Path,
@@ -50,6 +53,7 @@ def plan(
         files: The inputs.
         read: The values that will be refined; raises ValueError if a file has none.
         prior_of: The prior of a file or slice.
+        place_of: Where it is written.
         slices: The axis along which images are cut, or None.
         boundary: What lies outside the images.
         output: A file for one input, a folder for several.
@@ -76,9 +80,13 @@ def plan(
         for place in (mask, map_):
             if place is not None:
                 check_format(place, image.array.ndim)
-        priors = [prior_of(source, None if slices is None else index) for index in range(len(parts))]
-        for prior in set(priors):
-            check_feasible(prior, parts.ndim - 1, boundary=boundary)
+        indices = [None] if slices is None else list(range(len(parts)))
+        priors = [prior_of(source, index) for index in indices]
+        for prior, index in dict(zip(reversed(priors), reversed(indices), strict=True)).items():  # the first of equals
+            try:
+                check_feasible(prior, parts.ndim - 1, boundary=boundary)
+            except ValueError as error:
+                raise ValueError(f"{place_of(source, index)}: {error}") from error
         jobs.append(Job(source, mask, map_, priors))
     return jobs
 

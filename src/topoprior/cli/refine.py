@@ -10,9 +10,10 @@ from topoprior.cli.options import Boundary, Construction, Files, Json, Overwrite
 from topoprior.cli.output import note, print_json, print_table, progress
 
 if TYPE_CHECKING:
-    from topoprior.cli.plan import Job, PriorOf
+    from topoprior.cli.plan import Job, PlaceOf, PriorOf
     from topoprior.cli.refiners import Refiner
     from topoprior.imaging.image import Array
+    from topoprior.priors.table import PriorTable
     from topoprior.refinement.result import RefinementResult
     from topoprior.viewing.report import Case
 
@@ -112,16 +113,20 @@ def refine(
     from topoprior.cli.plan import plan
     from topoprior.cli.refiners import refiner
 
+    if report is not None and report.suffix.lower() != ".html":
+        raise ValueError(f"{report}: the report's name must end in .html")
     given = {"weight": weight, "learning_rate": learning_rate, "max_steps": max_steps, "margin": margin}
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     shared: dict[str, Any] = {"threshold": threshold, "construction": construction, "boundary": boundary}
     refine_slice = refiner(
         network, activation=activation, normalise=normalise, channel=channel, options=options | shared
     )
+    table = _table(prior, priors)
     jobs = plan(
         files,
         read=refine_slice.read,
-        prior_of=_prior_of(prior, priors),
+        prior_of=_prior_of(prior, table),
+        place_of=_place_of(prior, table),
         slices=slices,
         boundary=boundary,
         output=output,
@@ -129,6 +134,8 @@ def refine(
         report=report,
         overwrite=overwrite,
     )
+    if table is not None and slices is not None:
+        table.check_slices({job.source: len(job.priors) for job in jobs})
     results: list[dict[str, Any]] = []
     cases: list[Case] = []
     with progress("Refining", sum(len(job.priors) for job in jobs)) as advance:
@@ -148,17 +155,27 @@ def refine(
         print_table([_as_text(row) for row in results])
 
 
-def _prior_of(prior: str | None, priors: Path | None) -> "PriorOf":
-    from topoprior.priors.betti_prior import BettiPrior
+def _table(prior: str | None, priors: Path | None) -> "PriorTable | None":
     from topoprior.priors.table import read_prior_table
 
-    if prior is not None and priors is None:
-        same = BettiPrior.parse(prior)
-        return lambda file, index: same  # noqa: ARG005
-    if priors is not None and prior is None:
-        table = read_prior_table(priors)
+    if (prior is None) == (priors is None):
+        raise ValueError("say what is wanted with --prior or --priors, one of the two")
+    return None if priors is None else read_prior_table(priors)
+
+
+def _prior_of(prior: str | None, table: "PriorTable | None") -> "PriorOf":
+    from topoprior.priors.betti_prior import BettiPrior
+
+    if table is not None:
         return lambda file, index: table.prior(file, slice_index=index)
-    raise ValueError("say what is wanted with --prior or --priors, one of the two")
+    same = BettiPrior.parse(prior or "")
+    return lambda file, index: same  # noqa: ARG005
+
+
+def _place_of(prior: str | None, table: "PriorTable | None") -> "PlaceOf":
+    if table is not None:
+        return lambda file, index: table.place(file, slice_index=index)
+    return lambda file, index: f"--prior {prior}"  # noqa: ARG005
 
 
 def _refine_file(

@@ -14,7 +14,7 @@ that are not asked for are allowed: one table serves a whole data set.
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
@@ -57,6 +57,40 @@ class PriorTable:
             Traceback (most recent call last):
             ValueError: priors.csv has no row for slice 7
         """
+        return self._row(file, slice_index)[1]
+
+    def place(self, file: str | Path, *, slice_index: int | None = None) -> str:
+        """Where that prior is written, as errors name it: ``priors.csv, line 3``.
+
+        Raises:
+            ValueError: As `prior`.
+        """
+        return f"{self.path}, line {self._row(file, slice_index)[0]}"
+
+    def check_slices(self, counts: Mapping[str | Path, int]) -> None:
+        """Refuse rows for slices that the images do not have; rows of other images are left alone.
+
+        Without a column ``file`` the rows serve all images, and a row is refused if none of them has its slice.
+
+        Args:
+            counts: Path of each image to its number of slices.
+
+        Raises:
+            ValueError: If there is such a row. The message names file, line and slice.
+        """
+        for (name, index), (line, _) in self.rows.items():
+            slices = {file: count for file, count in counts.items() if name is None or name in _ends(file)}
+            if index is None or not slices or index < max(slices.values()):
+                continue
+            file, count = max(slices.items(), key=lambda item: item[1])
+            if name is None:
+                fault = f"no image has slice {index}, the longest has slices 0 to {count - 1}"
+            else:
+                fault = f"{file} has no slice {index}, only 0 to {count - 1}"
+            raise ValueError(f"{self.path}, line {line}: {fault}")
+
+    def _row(self, file: str | Path, slice_index: int | None) -> tuple[int, BettiPrior]:
+        """Line number and prior."""
         if "slice" not in self.columns:
             slice_index = None
         elif slice_index is None:
@@ -69,7 +103,7 @@ class PriorTable:
         if len(fitting) > 1:
             lines = ", ".join(str(line) for line, _ in fitting)
             raise ValueError(f"{self.path} has several rows for {where}: lines {lines}; give more of the path there")
-        return fitting[0][1]
+        return fitting[0]
 
 
 def read_prior_table(path: str | Path) -> PriorTable:
