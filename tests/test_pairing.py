@@ -63,9 +63,17 @@ def test_vmap_fills_shorter_cases_with_rows_that_are_no_bars():
     assert len(expected.rank) > 1
     for column, alone in zip(pairs, expected, strict=True):
         assert torch.equal(column[0], alone)
-    assert [column[1, ..., 0].tolist() for column in pairs] == [[0, -1], 0, 0, 0]  # the bar of the flat image
-    for column, filling in zip(pairs, (-1, -1, 0, 0), strict=True):
+    assert [column[1, ..., 0].tolist() for column in pairs] == [[0, -1], 0, 0, 0, [0, 0]]  # the bar of the flat image
+    for column, filling in zip(pairs, (-1, -1, 0, 0, 0), strict=True):
         assert set(column[1, ..., 1:].flatten().tolist()) == {filling}
+
+
+def test_places_count_through_the_images_of_a_case():
+    cases = stack(3, 2, 4, 5)  # (cases, images, *spatial)
+    pairs = torch.func.vmap(lambda images: persistence_pairs(images, **ALL))(cases)
+    expected = torch.where(pairs.ends >= 0, pairs.ends + 20 * pairs.image[:, None], 0)
+    assert torch.equal(pairs.places, expected)
+    assert pairs.places.max() > 20
 
 
 def test_vmap_along_any_axis_of_the_operator_itself():

@@ -70,19 +70,20 @@ nb::tuple persistence_pairs(Images<Value> images, const std::string& constructio
         const auto bars = batch.run(images.data(), count, team);
         const std::vector<std::int64_t> begin = batch.offsets(bars);
         bars_in_all = static_cast<std::size_t>(begin.back());
-        table = numbers(5 * bars_in_all);
+        table = numbers(7 * bars_in_all);
         batch.tabulate(bars, begin, team, table->get(0));
         offsets = numbers(groups + 1);
         std::copy(begin.begin(), begin.end(), offsets->get(0));
     }
-    return nb::make_tuple(to_numpy(std::move(table), {5, bars_in_all}), to_numpy(std::move(offsets), {groups + 1}));
+    return nb::make_tuple(to_numpy(std::move(table), {7, bars_in_all}), to_numpy(std::move(offsets), {groups + 1}));
 }
 
 constexpr const char* kDocumentation =
     "Pixel indices of the bars of a batch of images, shape (images, *spatial), C order, values in [0, 1].\n\n"
     "Returns (table, offsets), int64. The rows of the table are birth index, death index, dimension, image, and rank "
     "(0 is\n"
-    "the longest) of every bar. Bars of image i and dimension k are columns offsets[i * d + k] to offsets[i * d + k + "
+    "the longest) of every bar, then both indices counted through all images (0 for none). Bars of image i and "
+    "dimension k are columns offsets[i * d + k] to offsets[i * d + k + "
     "1].\n"
     "An index of -1 stands for no pixel. The conventions are in topoprior.topology.filtration.";
 

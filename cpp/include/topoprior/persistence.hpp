@@ -163,12 +163,15 @@ public:
             const std::size_t k = group % dimension();
             std::int64_t* out = table + begin[group];
             std::int64_t rank = 0;
+            const auto first = static_cast<std::int64_t>(image * pixels_);
             for (const Bar bar : bars[image][k]) {
                 out[0] = number(bar.birth);
                 out[count] = number(bar.death);
                 out[2 * count] = static_cast<std::int64_t>(k);
                 out[3 * count] = static_cast<std::int64_t>(image);
                 out[4 * count] = rank++;
+                out[5 * count] = bar.birth == kNoPixel ? 0 : first + static_cast<std::int64_t>(bar.birth);
+                out[6 * count] = bar.death == kNoPixel ? 0 : first + static_cast<std::int64_t>(bar.death);
                 ++out;
             }
         });

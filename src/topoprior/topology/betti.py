@@ -24,7 +24,7 @@ def betti_numbers(mask: Images, *, construction: Construction = "T", boundary: B
         int64 tensor of shape ``(batch, channel, d)`` on the device of the mask, d the number of spatial axes.
 
     Raises:
-        TypeError: If ``mask`` is neither tensor nor array.
+        TypeError: If ``mask`` is neither tensor nor array, or holds complex numbers.
         ValueError: If it holds other values than 0 and 1, or the shape is wrong or empty.
 
     Examples:
@@ -45,10 +45,12 @@ def as_binary(mask: Images, *, name: str) -> Tensor:
     """The mask as a plain uint8 tensor of zeros and ones, after all checks.
 
     Raises:
-        TypeError: If it is neither tensor nor array.
+        TypeError: If it is neither tensor nor array, or holds complex numbers.
         ValueError: If it holds other values than 0 and 1, or the shape is wrong or empty.
     """
     tensor = as_plain_tensor(mask, name=name).detach()
+    if tensor.is_complex():
+        raise TypeError(f"{name} must hold only 0 and 1, got {tensor.dtype}")
     if tensor.dtype != torch.bool:
         other = tensor[(tensor != 0) & (tensor != 1)]
         if other.numel():

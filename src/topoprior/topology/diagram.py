@@ -190,8 +190,7 @@ def diagrams_of(
 
 def _read(stack: Tensor, pairs: Pairs, boundary: Boundary) -> tuple[Tensor, Tensor]:
     """Values at the indices; where there is no pixel, 1 for the birth of the outside and 0 for all else."""
-    place = (pairs.ends + pairs.image * (stack.numel() // stack.shape[0])).clamp(min=0)
-    values = stack.reshape(-1).index_select(0, place.flatten()).view(place.shape)
+    values = stack.reshape(-1).index_select(0, pairs.places.reshape(-1)).view(pairs.places.shape)
     births, deaths = torch.where(pairs.ends >= 0, values, 0).unbind()  # an index of -1 has read some pixel, in vain
     if boundary == "foreground":
         births = torch.where((pairs.ends[0] < 0) & (pairs.dimension == 0), 1, births)

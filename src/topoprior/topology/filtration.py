@@ -51,6 +51,7 @@ Boundary: TypeAlias = Literal["background", "foreground"]
 Images: TypeAlias = "Tensor | np.ndarray[Any, Any]"
 
 MAX_SPATIAL_AXES = 3
+MOST_THREADS = 1024  # more than that is a slip, and systems refuse to start them
 FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 LOGITS_HINT = "if these are logits, apply torch.sigmoid (or torch.softmax over the channels) first"
 LOSS_HINT = "as BettiPriorLoss does with sigmoid=True or softmax=True"
@@ -84,6 +85,8 @@ def as_images(images: Images, *, name: str = "images") -> Tensor:
 
 def as_plain_tensor(images: Images, *, name: str) -> Tensor:
     """Tensor or array of any type as a plain tensor of checked shape."""
+    if isinstance(images, np.ma.MaskedArray):
+        raise TypeError(f"{name}: a masked array has pixels without a value: fill them with .filled(value)")
     if isinstance(images, np.ndarray):
         # A copy where torch would otherwise warn (read-only) or fail (negative strides, foreign byte order).
         native = images.astype(images.dtype.newbyteorder("="), copy=False)
@@ -94,6 +97,8 @@ def as_plain_tensor(images: Images, *, name: str) -> Tensor:
             raise TypeError(f"{name} must hold real numbers that torch knows, got an array of {images.dtype}") from None
     if not isinstance(images, Tensor):
         raise TypeError(f"{name} must be a torch tensor or a numpy array, got {type(images).__name__}")
+    if images.device.type == "meta":
+        raise TypeError(f"{name} must hold values, got a tensor on the meta device")
     if images.layout != torch.strided:
         raise TypeError(f"{name} must be a dense tensor, got layout {images.layout}: convert with .to_dense()")
     if type(images) not in (Tensor, torch.nn.Parameter):
@@ -132,6 +137,6 @@ def check_threads(threads: int | None) -> int:
     """Number of threads for the core; 0 stands for "as many as torch uses"."""
     if threads is None:
         return 0
-    if not isinstance(threads, int) or threads < 1:
-        raise ValueError(f"threads must be a whole number of at least 1, got {threads!r}")
+    if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
+        raise ValueError(f"threads must be a whole number from 1 to {MOST_THREADS}, got {threads!r}")
     return threads

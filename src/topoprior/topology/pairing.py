@@ -22,16 +22,17 @@ class Pairs(NamedTuple):
     """One column per bar, all int64, on the device of the images; sorted by image, dimension and rank.
 
     Under ``vmap`` all cases have as many columns as the longest. One without a bar has dimension -1, both ends -1,
-    image 0 and rank 0.
+    image 0, rank 0 and places 0.
     """
 
     ends: Tensor  # (2, bars): index of the birth pixel, index of the death pixel
     dimension: Tensor  # (bars,), like the two that follow
     image: Tensor
     rank: Tensor
+    places: Tensor  # (2, bars): the ends counted through all images of the case; 0 where an end is -1
 
 
-NO_BAR = (-1, -1, -1, 0, 0)
+NO_BAR = (-1, -1, -1, 0, 0, 0, 0)
 
 
 def persistence_pairs(
@@ -51,12 +52,12 @@ def persistence_pairs(
     """
     operator = torch.ops.topoprior.persistence_pairs
     table = operator(values.detach().unsqueeze(0), construction, boundary, dimensions, threads).squeeze(0)
-    return Pairs(table[:2], *table[2:].unbind())
+    return Pairs(table[:2], table[2], table[3], table[4], table[5:])
 
 
 @torch.library.custom_op("topoprior::persistence_pairs", mutates_args=())
 def _operator(values: Tensor, construction: str, boundary: str, dimensions: int, threads: int) -> Tensor:
-    """Table of shape ``(cases, 5, bars)`` for values of shape ``(cases, images, *spatial)``."""
+    """Table of shape ``(cases, 7, bars)`` for values of shape ``(cases, images, *spatial)``."""
     stack = values.flatten(0, 1)
     try:
         table, offsets = _core.persistence_pairs(
@@ -71,7 +72,9 @@ def _operator(values: Tensor, construction: str, boundary: str, dimensions: int,
         raise
     images, spatial_axes = values.shape[1], stack.ndim - 1
     bars = np.diff(offsets[:: images * spatial_axes])
-    return torch.from_numpy(_per_case(table, bars, images)).to(values.device)
+    if len(bars) > 1:
+        table = _per_case(table, bars, images, stack[0].numel())
+    return torch.from_numpy(table.reshape(len(bars), 7, -1)).to(values.device)
 
 
 def _for_core(values: Tensor) -> Array:
@@ -82,13 +85,13 @@ def _for_core(values: Tensor) -> Array:
     return values.contiguous().numpy()
 
 
-def _per_case(table: Array, bars: Array, images: int) -> Array:
+def _per_case(table: Array, bars: Array, images: int, pixels: int) -> Array:
     """The table cut into one for each case, shorter ones filled up with `NO_BAR`; images are counted in each anew."""
-    if len(bars) == 1:
-        return table[None]
-    table[3] %= images
+    case = table[3] // images
+    table[3] -= case * images
+    table[5:] -= (table[:2] >= 0) * (case * images * pixels)
     there = np.arange(bars.max(initial=0)) < bars[:, None]
-    tables = np.empty((len(bars), 5, there.shape[1]), dtype=np.int64)
+    tables = np.empty((len(bars), 7, there.shape[1]), dtype=np.int64)
     for row, (column, filling) in enumerate(zip(table, NO_BAR, strict=True)):
         tables[:, row][there] = column
         tables[:, row][~there] = filling
@@ -97,7 +100,7 @@ def _per_case(table: Array, bars: Array, images: int) -> Array:
 
 @_operator.register_fake
 def _fake(values: Tensor, construction: str, boundary: str, dimensions: int, threads: int) -> Tensor:  # noqa: ARG001
-    return values.new_empty((values.shape[0], 5, torch.library.get_ctx().new_dynamic_size()), dtype=torch.int64)
+    return values.new_empty((values.shape[0], 7, torch.library.get_ctx().new_dynamic_size()), dtype=torch.int64)
 
 
 @_operator.register_vmap
