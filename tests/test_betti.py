@@ -98,6 +98,8 @@ def test_batch_and_channels_keep_their_places():
         (torch.tensor([[[float("nan"), 0]]]), ValueError, "got nan"),
         (torch.zeros(3, 4), ValueError, "mask must have shape \\(batch, channel, \\*spatial\\).*got \\(3, 4\\)"),
         (torch.zeros(1, 0, 3), ValueError, "mask must not be empty"),
+        (torch.zeros(1, 1, 3, dtype=torch.complex64), TypeError, "mask must hold only 0 and 1, got torch.complex64"),
+        (np.zeros((1, 1, 3), complex), TypeError, "mask must hold only 0 and 1, got torch.complex128"),
         ([[0, 1]], TypeError, "mask must be a torch tensor or a numpy array, got list"),
     ],
 )

@@ -47,6 +47,12 @@ def test_unknown_words_are_refused():
             TypeError,
             "must hold real numbers that torch knows, got an array of object",
         ),
+        (
+            np.ma.zeros((1, 1, 3)),
+            TypeError,
+            r"a masked array has pixels without a value: fill them with .filled\(value\)",
+        ),
+        (torch.zeros(1, 1, 3, device="meta"), TypeError, "must hold values, got a tensor on the meta device"),
         (np.zeros((1, 1, 3), dtype="S1"), TypeError, "got an array of |S1"),
         (torch.tensor(0.5), ValueError, "with 1 to 3 spatial axes, got \\(\\)"),
         (
@@ -117,6 +123,6 @@ def test_dimension_mask():
 def test_threads():
     assert check_threads(None) == 0
     assert check_threads(3) == 3
-    for threads in (0, -1, 1.5):
-        with pytest.raises(ValueError, match="threads must be a whole number of at least 1"):
+    for threads in (0, -1, 1.5, True, 10**30):
+        with pytest.raises(ValueError, match=f"threads must be a whole number from 1 to 1024, got {threads}"):
             check_threads(threads)

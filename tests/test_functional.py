@@ -326,7 +326,7 @@ def test_compiles_into_one_graph(backend):
         (
             torch.tensor([[[0.5, 3.0]]]),
             ValueError,
-            "got values from 0.5 to 3.0: if these are logits, .*pass sigmoid=True",
+            "got values from 0.5 to 3.0: if these are logits, .*BettiPriorLoss does with sigmoid=True",
         ),
         (torch.tensor([[[0.5, float("nan")]]]), ValueError, "finite values in .0, 1., got nan"),
         (torch.tensor([[[0.5, float("inf")]]]), ValueError, "finite values in .0, 1., got inf"),
@@ -356,7 +356,7 @@ def test_bad_input_is_refused(images, error, message):
         ({"max_bars": 1}, "max_bars must be at least the number of bars that the prior wants, 2, got 1"),
         ({"construction": "F"}, "construction must be one of 'T', 'V', got 'F'"),
         ({"boundary": "pad"}, "boundary must be one of 'background', 'foreground', got 'pad'"),
-        ({"threads": 0}, "threads must be a whole number of at least 1, got 0"),
+        ({"threads": 0}, "threads must be a whole number from 1 to 1024, got 0"),
     ],
 )
 def test_unknown_options_are_refused(options, message):
