@@ -138,7 +138,7 @@ def test_what_does_not_fit_is_refused_when_called(prior, shape, message):
 
 
 def test_threads_reach_the_function():
-    with pytest.raises(ValueError, match="threads must be a whole number of at least 1, got 0"):
+    with pytest.raises(ValueError, match="threads must be a whole number from 1 to 1024, got 0"):
         BettiPriorLoss(BettiPrior(1, 1), threads=0)(torch.rand(1, 1, 3, 4))
 
 
@@ -156,3 +156,14 @@ def test_masks_and_labels_are_no_prediction(dtype, options):
 
 def test_public_name():
     assert tp.BettiPriorLoss is BettiPriorLoss
+
+
+def test_its_options_can_be_read():
+    shown = repr(BettiPriorLoss(BettiPrior(1, (0, 2)), boundary="foreground", max_bars=9, sigmoid=True))
+    for option in ("BettiPrior(1, (0, 2))", "boundary='foreground'", "max_bars=9", "sigmoid=True", "power=2"):
+        assert option in shown
+    assert repr(BettiPriorLoss(BettiPrior(1, 1))) == (
+        "BettiPriorLoss(BettiPrior(1, 1), construction='T', boundary='background', power=2, essential='finite', "
+        "max_bars=None, reduction='mean', sigmoid=False, softmax=False, other_act=None, include_background=True, "
+        "threads=None)"
+    )

@@ -80,6 +80,14 @@ class BettiPriorLoss(_Loss):
         self.include_background = include_background
         self.threads = threads
 
+    def extra_repr(self) -> str:
+        """The prior and the options, as they are given."""
+        options = (
+            *("construction", "boundary", "power", "essential", "max_bars", "reduction"),
+            *("sigmoid", "softmax", "other_act", "include_background", "threads"),
+        )
+        return ", ".join([repr(self.prior), *(f"{name}={getattr(self, name)!r}" for name in options)])
+
     def forward(self, input: Tensor, target: Tensor | None = None) -> Tensor:  # noqa: A002, ARG002 - MONAI's signature
         """The loss of ``input``, shape ``(batch, channel, *spatial)``; ``target`` is not used, a prior needs none.
 
