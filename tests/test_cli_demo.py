@@ -19,7 +19,7 @@ def small(monkeypatch):
 
 @pytest.mark.usefixtures("small")
 def test_the_table_the_document_and_the_files(tmp_path, capsys):
-    folder = tmp_path / "out"
+    folder = tmp_path / "not" / "there" / "out"  # made with the folders above it, as the help says
     assert run(["demo", "--output", str(folder), "--seed", "5"]) == 0
     captured = capsys.readouterr()
     header, before, after, _, last = captured.out.splitlines()

@@ -12,7 +12,11 @@ from topoprior.cli.output import print_json, print_table, stages
 def demo(
     *,
     output: Annotated[
-        Path, Parameter(name=("--output", "-o"), help="Folder for the report and the numbers; made if it is not there.")
+        Path,
+        Parameter(
+            name=("--output", "-o"),
+            help="Folder for the report and the numbers; made, with the folders above it, if it is not there.",
+        ),
     ] = Path("topoprior-demo"),
     seed: Annotated[int, Parameter(help="Of the images and of the training; the same seed gives the same result.")] = 0,
     overwrite: Overwrite = False,

@@ -65,9 +65,9 @@ def run(
     whether their masks were right or wrong before. About a minute on two cores.
 
     Args:
-        output: A folder for ``report.html``, ``results.json``, the network, and the stacks ``image.npy``,
-            ``target.npy``, ``before.npy``, ``after.npy`` (probabilities), ``mask_before.npy`` and ``mask_after.npy``,
-            each of shape ``(test_images, height, width)``.
+        output: A folder, made if need be with the folders above it, for ``report.html``, ``results.json``, the network,
+            and the stacks ``image.npy``, ``target.npy``, ``before.npy``, ``after.npy`` (probabilities),
+            ``mask_before.npy`` and ``mask_after.npy``, each of shape ``(test_images, height, width)``.
         overwrite: Write into a folder that holds something already; files of other names stay.
         progress: Called as ``progress(what, done, of)`` now and then.
         **settings: Fields of :class:`Settings`, such as ``seed`` or ``training_steps``. The same settings on the same
