@@ -163,7 +163,13 @@ CONTESTANTS: dict[str, Callable[[Array], Job]] = {
         for t in (2, 1)
         for c in "TV"
     },
-    **{f"topoprior loss + gradient {c}, 2 threads": lambda images, c=c: topoprior_loss(images, c, 2) for c in "TV"},
+    **{
+        f"topoprior loss + gradient {c}, {t} thread{'s' * (t > 1)}": lambda images, c=c, t=t: topoprior_loss(
+            images, c, t
+        )
+        for t in (2, 1)
+        for c in "TV"
+    },
     "GUDHI sklearn T (values only)": gudhi_sklearn,
     **{f"GUDHI CubicalComplex {c}": lambda images, c=c: gudhi_complex(images, c) for c in "TV"},
     **{
@@ -174,6 +180,7 @@ CONTESTANTS: dict[str, Callable[[Array], Job]] = {
     "Oineus V + gradient": oineus_forward_backward,
 }
 OURS = "topoprior persistence T, 2 threads"
+OUR_LOSS = "topoprior loss + gradient T, 2 threads"
 
 
 def enters(name: str, shape: tuple[int, ...]) -> bool:
@@ -265,6 +272,44 @@ def table(input_name: str, records: dict[str, dict[str, Any]], pixels: int) -> s
     return "\n".join(lines)
 
 
+def summary(results: dict[str, Any]) -> str:
+    """One line per input: how many times longer the best of each peer takes than we do, both constructions mixed."""
+    columns = [
+        "input",
+        "ours T / V, ms",
+        "GUDHI sklearn",
+        "cripser, best",
+        "GUDHI CubicalComplex, best",
+        "our loss + gradient / ours",
+        "Oineus + gradient / our loss + gradient",
+        "our memory, bytes per pixel",
+    ]
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    for name, result in results.items():
+        medians = {
+            contestant: statistics.median(record["seconds"])
+            for contestant, record in result["contestants"].items()
+            if "seconds" in record
+        }
+
+        def fastest(start: str, medians: dict[str, float] = medians) -> float | None:
+            return min((m for contestant, m in medians.items() if contestant.startswith(start)), default=None)
+
+        if OURS not in medians:
+            continue
+        ours, loss = medians[OURS], medians.get(OUR_LOSS)
+        cells = [f"{ours * 1e3:.2f} / {medians.get(OURS.replace(' T,', ' V,'), float('nan')) * 1e3:.2f}"]
+        cells += [times(fastest(peer), ours) for peer in ("GUDHI sklearn", "cripser", "GUDHI CubicalComplex")]
+        cells += [times(loss, ours), times(fastest("Oineus"), loss)]
+        cells += [f"{result['contestants'][OURS]['peak_bytes'] / result['pixels']:.1f}"]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def times(theirs: float | None, ours: float | None) -> str:
+    return f"{theirs / ours:.1f} x" if theirs and ours else ""
+
+
 def environment() -> dict[str, Any]:
     names = ("topoprior", "torch", "numpy", "gudhi", "cripser", "oineus")
     versions = {}
@@ -299,7 +344,12 @@ def write(folder: Path, about: dict[str, Any], results: dict[str, Any]) -> None:
     text = json.dumps({"environment": about, "results": results}, indent=1)
     head = "\n".join(f"- {key}: {value}" for key, value in about.items())
     tables = [table(name, records["contestants"], records["pixels"]) for name, records in results.items()]
-    page = "\n\n".join(["# The engine and its peers", __doc__.split("\n\n", 2)[2].strip(), head, *tables]) + "\n"
+    page = (
+        "\n\n".join(
+            ["# The engine and its peers", __doc__.split("\n\n", 2)[2].strip(), head, summary(results), *tables]
+        )
+        + "\n"
+    )
     for name, content in (("engine.json", text), ("engine.md", page)):
         temporary = folder / f".{name}"
         temporary.write_text(content, encoding="utf-8")
