@@ -182,7 +182,7 @@ private:
         for (const Index pixel : critical_.saddles)
             count += kMerges[link[pixel]];
         Index* label = labels_.get(grid.cells);
-        if (down && up && team.size() == 1) {
+        if (down && up && (team.size() == 1 || count < Team::kFew)) {
             pair_in_turn(grid, key, link, label, frame_is_lowest, count);
             return;
         }

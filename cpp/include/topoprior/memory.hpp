@@ -30,10 +30,11 @@ namespace detail {
 #if defined(__linux__)
 
 inline constexpr std::size_t kHugePage = std::size_t{1} << 21;
+inline constexpr std::size_t kLarge = std::size_t{1} << 17;  // smaller blocks are the heap's business
 
 // Sizes in steps of a quarter of a power of two, so that blocks fit again. What is never touched costs nothing.
 inline std::size_t block_size(std::size_t bytes) {
-    const std::size_t step = std::max(kHugePage, std::bit_floor(bytes) / 4);
+    const std::size_t step = std::max(bytes < kHugePage ? kLarge / 4 : kHugePage, std::bit_floor(bytes) / 4);
     return (bytes + step - 1) / step * step;
 }
 
@@ -60,11 +61,9 @@ public:
                 return memory;
             }
         }
+        if (size < kHugePage) return map(size);
         // Ask for one page more, and give back what lies before and behind the aligned part.
-        void* const mapped =
-            mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (mapped == MAP_FAILED) throw std::bad_alloc();
-        auto* const begin = static_cast<std::byte*>(mapped);
+        auto* const begin = static_cast<std::byte*>(map(size + kHugePage));
         const std::size_t before =
             (kHugePage - (reinterpret_cast<std::uintptr_t>(begin) & (kHugePage - 1))) & (kHugePage - 1);
         if (before != 0) munmap(begin, before);
@@ -87,6 +86,12 @@ public:
     }
 
 private:
+    static void* map(std::size_t size) {
+        void* const memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED) throw std::bad_alloc();
+        return memory;
+    }
+
     static constexpr std::size_t kMost = std::size_t{128} << 20;
     struct Block {
         void* memory;
@@ -104,7 +109,7 @@ inline BlockCache block_cache;
 // Memory of unspecified content.
 inline void* allocate(std::size_t bytes) {
 #if defined(__linux__)
-    if (bytes >= kHugePage) return block_cache.take(bytes);
+    if (bytes >= kLarge) return block_cache.take(bytes);
 #endif
     void* const memory = std::malloc(bytes == 0 ? 1 : bytes);
     if (memory == nullptr) throw std::bad_alloc();
@@ -113,7 +118,7 @@ inline void* allocate(std::size_t bytes) {
 
 inline void release(void* memory, [[maybe_unused]] std::size_t bytes) {
 #if defined(__linux__)
-    if (bytes >= kHugePage) {
+    if (bytes >= kLarge) {
         block_cache.give(memory, bytes);
         return;
     }

@@ -158,23 +158,26 @@ public:
         const auto count = static_cast<std::size_t>(begin.back());
         const std::size_t groups = bars.size() * dimension();
         const auto number = [](Index index) { return index == kNoPixel ? -1 : static_cast<std::int64_t>(index); };
-        team.loop(groups, [&](std::size_t group, std::size_t) {
-            const std::size_t image = group / dimension();
-            const std::size_t k = group % dimension();
-            std::int64_t* out = table + begin[group];
-            std::int64_t rank = 0;
-            const auto first = static_cast<std::int64_t>(image * pixels_);
-            for (const Bar bar : bars[image][k]) {
-                out[0] = number(bar.birth);
-                out[count] = number(bar.death);
-                out[2 * count] = static_cast<std::int64_t>(k);
-                out[3 * count] = static_cast<std::int64_t>(image);
-                out[4 * count] = rank++;
-                out[5 * count] = bar.birth == kNoPixel ? 0 : first + static_cast<std::int64_t>(bar.birth);
-                out[6 * count] = bar.death == kNoPixel ? 0 : first + static_cast<std::int64_t>(bar.death);
-                ++out;
-            }
-        });
+        team.loop(
+            groups,
+            [&](std::size_t group, std::size_t) {
+                const std::size_t image = group / dimension();
+                const std::size_t k = group % dimension();
+                std::int64_t* out = table + begin[group];
+                std::int64_t rank = 0;
+                const auto first = static_cast<std::int64_t>(image * pixels_);
+                for (const Bar bar : bars[image][k]) {
+                    out[0] = number(bar.birth);
+                    out[count] = number(bar.death);
+                    out[2 * count] = static_cast<std::int64_t>(k);
+                    out[3 * count] = static_cast<std::int64_t>(image);
+                    out[4 * count] = rank++;
+                    out[5 * count] = bar.birth == kNoPixel ? 0 : first + static_cast<std::int64_t>(bar.birth);
+                    out[6 * count] = bar.death == kNoPixel ? 0 : first + static_cast<std::int64_t>(bar.death);
+                    ++out;
+                }
+            },
+            count >= Team::kFew);
     }
 
 private:
@@ -226,20 +229,23 @@ private:
         if (wants(0)) bars[0].push_back({essential_birth(grid, image, last), kNoPixel});
         const std::array<std::pair<unsigned, const Array<Pair>*>, 3> found = {
             {{minima, &image.minima_pairs}, {maxima, &image.maxima_pairs}, {1U, &image.loop_pairs}}};
-        team.loop(kDimension, [&](std::size_t i, std::size_t) {
-            const auto [dimension, pairs] = found[i];
-            if (!wants(dimension)) return;
-            Array<Bar>& out = bars[dimension];
-            const std::size_t begin = out.size();
-            out.resize(begin + pairs->size());
-            std::transform(pairs->begin(), pairs->end(), out.begin() + static_cast<std::ptrdiff_t>(begin),
-                           [&](Pair pair) {
-                               const Index earlier = grid.flat(pair.earlier);
-                               const Index later = grid.flat(pair.later);
-                               return vertex() ? Bar{earlier, later} : Bar{last - later, last - earlier};
-                           });
-            detail::sort_bars(values, foreground(), bars[dimension]);
-        });
+        team.loop(
+            kDimension,
+            [&](std::size_t i, std::size_t) {
+                const auto [dimension, pairs] = found[i];
+                if (!wants(dimension)) return;
+                Array<Bar>& out = bars[dimension];
+                const std::size_t begin = out.size();
+                out.resize(begin + pairs->size());
+                std::transform(pairs->begin(), pairs->end(), out.begin() + static_cast<std::ptrdiff_t>(begin),
+                               [&](Pair pair) {
+                                   const Index earlier = grid.flat(pair.earlier);
+                                   const Index later = grid.flat(pair.later);
+                                   return vertex() ? Bar{earlier, later} : Bar{last - later, last - earlier};
+                               });
+                detail::sort_bars(values, foreground(), bars[dimension]);
+            },
+            image.minima_pairs.size() + image.maxima_pairs.size() + image.loop_pairs.size() >= Team::kFew);
     }
 
     template <int kDimension>

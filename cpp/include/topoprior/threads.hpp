@@ -35,6 +35,9 @@ public:
 
     std::size_t size() const { return size_; }
 
+    // Fewer records than this are done before another thread would have woken up.
+    static constexpr std::size_t kFew = std::size_t{1} << 14;
+
     // Pieces for a loop that can be cut at will: several for each thread, so that a late one does not hold up the
     // others.
     std::size_t slabs() const { return size_ == 1 ? 1 : 4 * size_; }
@@ -42,8 +45,8 @@ public:
     // Calls work(piece, worker) for every piece in [0, pieces), workers numbered from 0. The first exception is
     // rethrown.
     template <class Work>
-    void loop(std::size_t pieces, Work&& work) {
-        if (size_ == 1 || pieces <= 1) {
+    void loop(std::size_t pieces, Work&& work, bool worth_it = true) {
+        if (size_ == 1 || pieces <= 1 || !worth_it) {
             for (std::size_t piece = 0; piece < pieces; ++piece)
                 work(piece, std::size_t{0});
             return;
