@@ -130,6 +130,13 @@ def test_dropping_the_essential_bar_makes_no_and_one_component_the_same():
     assert betti_prior_loss(TWO_BLOBS, BettiPrior(3), essential="drop").item() == pytest.approx(2 - 0.25)
 
 
+def test_max_bars_that_leave_nothing_to_ask_are_refused():
+    image = torch.tensor([[[0.9, 0.2, 0.7, 0.1, 0.8]]])
+    with pytest.raises(ValueError, match="greater than the number of bars that the prior allows, got 3"):
+        betti_prior_loss(image, BettiPrior((0, 5)), max_bars=3)
+    assert betti_prior_loss(image, BettiPrior((0, 1)), max_bars=3).item() > 0
+
+
 def test_max_bars_keeps_the_longest():
     three = torch.tensor([[[0.9, 0.0, 0.7, 0.0, 0.5]]])
     expected = {1: 0.81, 2: 0.81 + 0.49, 3: 0.81 + 0.49 + 0.25, None: 0.81 + 0.49 + 0.25}

@@ -128,6 +128,11 @@ def _loss(
         raise ValueError(
             f"max_bars must be at least the number of bars that the prior wants, {wanted.most_bars}, got {max_bars}"
         )
+    if max_bars is not None and not ((wanted.weight != 0) & ((wanted.lower > 0) | (wanted.upper < max_bars))).any():
+        raise ValueError(
+            f"max_bars must be greater than the number of bars that the prior allows, got {max_bars}: all {max_bars} "
+            "longest bars are allowed, so the loss would be 0 for every image"
+        )
     births = diagrams.births
     dtype = torch.promote_types(births.dtype, torch.float32)
     lengths = births.to(dtype) - diagrams.deaths.to(dtype)
