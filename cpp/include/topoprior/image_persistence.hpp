@@ -194,15 +194,16 @@ private:
                 for (const Index pixel : critical_.saddles)
                     add_sides(minima_, pixel, component_begins(link[pixel]));
                 minima_.flush();
+                if (!up) sorted = edge_sort_.sort(minima_.merges, key);
             },
             [&] {
-                sorted = sort_saddles(key, link, count);
                 if (!up) return;
                 maxima_.begin(grid, key, link, label, critical_.maxima, !frame_is_lowest);
                 maxima_.merges.reserve(count);
                 for (const Index pixel : critical_.saddles)
                     add_sides(maxima_, pixel, component_gaps(link[pixel]));
                 maxima_.flush();
+                sorted = edge_sort_.sort(maxima_.merges, key);
             });
         const auto ignore = [](std::size_t, Index, bool) {};
         team.side_by_side(
@@ -223,7 +224,7 @@ private:
         for (const Index pixel : critical_.saddles)
             add_sides(minima_, pixel, component_begins(link[pixel]));
         minima_.flush();
-        std::uint64_t* sorted = sort_saddles(key, link, count);
+        std::uint64_t* sorted = edge_sort_.sort(minima_.merges, key);
         constexpr Index kDone = ~Index{0};
         number_.resize(count);  // of each merge in the second tree
         minima_.join(sorted, minima_pairs,
@@ -250,15 +251,6 @@ private:
             kept += number != kDone ? 1 : 0;
         }
         maxima_.join(sorted, maxima_pairs, [](std::size_t, Index, bool) {});
-    }
-
-    std::uint64_t* sort_saddles(const Key* key, const Link* link, std::size_t count) {
-        std::uint64_t* records = sort_first_.get(count);
-        std::size_t record = 0;
-        for (const Index pixel : critical_.saddles)
-            for (unsigned i = kMerges[link[pixel]]; i > 0; --i, ++record)
-                records[record] = static_cast<std::uint64_t>(static_cast<std::uint32_t>(key[pixel])) << 32 | record;
-        return sort_by_key(records, sort_second_.get(count), count);
     }
 
     template <class Tree>
@@ -340,10 +332,8 @@ private:
     detail::CriticalPixels critical_;
     MergeTree<Looking::down, Link, Steps<Looking::down>> minima_;
     MergeTree<Looking::up, Link, Steps<Looking::up>> maxima_;
-    Buffer<std::uint64_t> sort_first_;
-    Buffer<std::uint64_t> sort_second_;
     Array<Index> number_;
-    SortedMerges edge_sort_;
+    SortedMerges edge_sort_;  // in 2-D of both trees
     SortedMerges square_sort_;
     Array<Index> loop_;
     Array<Index> opening_;

@@ -270,7 +270,7 @@ private:
 // Merges sorted by the key of their pixel; merges of one pixel keep their order.
 class SortedMerges {
 public:
-    const std::uint64_t* sort(const Array<Merge>& merges, const Key* key) {
+    std::uint64_t* sort(const Array<Merge>& merges, const Key* key) {
         std::uint64_t* records = first_.get(merges.size());
         for (std::size_t i = 0; i < merges.size(); ++i)
             records[i] = static_cast<std::uint64_t>(static_cast<std::uint32_t>(key[merges[i].at])) << 32 | i;

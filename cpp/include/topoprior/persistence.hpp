@@ -9,8 +9,7 @@
 //   T-construction     enters first: no hole is open   enters last: the eldest component, seen from above
 //
 // Time: O(n) for n pixels, O(c log c) for c critical ones, and in 3-D the reduction of loops.hpp. Memory above the
-// input: 4 bytes per pixel for keys, 1 (2-D) or 4 (3-D) for links, and 4 for each of two label arrays, of which only
-// touched pages count.
+// input: 4 bytes per pixel for keys, 1 (2-D) or 4 (3-D) for links, and 4 for labels, which both trees share.
 #pragma once
 
 #include <algorithm>
@@ -115,7 +114,6 @@ public:
         }
     }
 
-    std::size_t pixels() const { return pixels_; }
     std::size_t dimension() const { return shape_.size(); }
 
     // How many of the given threads are worth their cost. Independent images share one loop; one image has many.
@@ -151,8 +149,9 @@ public:
         return begin;
     }
 
-    // Five rows of as many numbers as there are bars: birth index, death index (-1: no pixel), dimension, image, and
-    // the place among the bars of that image and dimension.
+    // Seven rows of as many numbers as there are bars: birth index, death index (-1: no pixel), dimension, image, rank
+    // (the place among the bars of that image and dimension), and the two indices counted through the whole batch, 0
+    // where there is no pixel.
     void tabulate(const std::vector<Bars>& bars, const std::vector<std::int64_t>& begin, Team& team,
                   std::int64_t* table) const {
         const auto count = static_cast<std::size_t>(begin.back());
