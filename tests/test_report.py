@@ -9,7 +9,7 @@ import torch
 
 import topoprior as tp
 from topoprior.viewing.report import Case, environment, write_report
-from topoprior.viewing.report.page import summarise
+from topoprior.viewing.report.refinement import summarise
 
 PRIOR = tp.BettiPrior(1, 1)
 

@@ -17,7 +17,7 @@ from topoprior.imaging import networks, phantoms
 from topoprior.priors.betti_prior import BettiPrior
 from topoprior.refinement.network import refine
 from topoprior.viewing.report import Case, environment, write_report
-from topoprior.viewing.report.page import summarise
+from topoprior.viewing.report.refinement import summarise
 
 if TYPE_CHECKING:
     import os

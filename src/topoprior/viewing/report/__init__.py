@@ -1,6 +1,7 @@
-"""One self-contained HTML page about a run of refinements. Needs the extra ``report``."""
+"""Self-contained HTML pages about a run: of refinements, of an evaluation. Needs the extra ``report``."""
 
 from topoprior.viewing.report.case import Case
-from topoprior.viewing.report.page import environment, write_report
+from topoprior.viewing.report.html import environment
+from topoprior.viewing.report.refinement import write_report
 
 __all__ = ["Case", "environment", "write_report"]

@@ -1,17 +1,13 @@
-"""The page: cases in, one HTML file out, with every picture inside it."""
+"""The page about a run of refinements: cases in, one HTML file out, with every picture inside it."""
 
 from __future__ import annotations
 
-import base64
-import io
-import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
-from topoprior.imaging.new_file import check_new_file, new_file
 from topoprior.viewing.overlays import before_after
+from topoprior.viewing.report.html import Page, data_address
 
 if TYPE_CHECKING:
     import os
@@ -59,35 +55,19 @@ def write_report(
         OSError: If the file exists and ``overwrite`` is false, or it cannot be written.
         ImportError: If jinja2 or matplotlib is missing.
     """
-    try:
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-    except ImportError as error:
-        raise ImportError("a report needs jinja2 and matplotlib: pip install 'topoprior[report]'") from error
     if not cases:
         raise ValueError("a report needs at least one case, got none")
-    destination = Path(path)
-    check_new_file(destination, overwrite=overwrite)
+    page = Page(Path(path), "refinement.html.j2", overwrite=overwrite)
     ordered = sorted(cases, key=lambda case: case.badness)
     options: dict[str, Any] = {"threshold": threshold, "construction": construction, "boundary": boundary}
-    templates = Environment(
-        loader=PackageLoader("topoprior.viewing.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    html = templates.get_template("page.html.j2").render(
+    return page.write(
         title=title,
         introduction=introduction,
         summary=summarise(cases),
         pictured=[(case, _panel(case, options)) for case in ordered[:max_pictures]],
         cases=ordered,
         configuration=dict(configuration or {}),
-        environment=environment(),
     )
-    with new_file(destination, overwrite=overwrite) as temporary:
-        temporary.write_text(html, encoding="utf-8")
-    return destination
 
 
 def summarise(cases: Sequence[Case]) -> dict[str, Any]:
@@ -107,20 +87,6 @@ def summarise(cases: Sequence[Case]) -> dict[str, Any]:
     }
 
 
-def environment() -> dict[str, str]:
-    """Versions of what the run depends on; nothing that identifies the machine."""
-    found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
-    for package in ("topoprior", "torch", "numpy", "monai", "matplotlib"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
-
-
 def _panel(case: Case, options: dict[str, Any]) -> str:
     """The before/after picture of a case as a data address."""
-    figure = before_after(case.picture, case.before, case.after, target=case.target, **options)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return data_address(before_after(case.picture, case.before, case.after, target=case.target, **options))
