@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from topoprior.evaluation.masks import mask_pair
 from topoprior.priors.betti_prior import resolve_priors
-from topoprior.topology.betti import as_binary, betti_numbers
+from topoprior.topology.betti import betti_numbers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -125,11 +126,7 @@ def dice(prediction: Tensor | np.ndarray, target: Tensor | np.ndarray) -> Tensor
         >>> dice(torch.tensor([[[1, 1, 0, 0]]]), torch.tensor([[[0, 1, 1, 0]]]))
         tensor([[0.5000]], dtype=torch.float64)
     """
-    ours, theirs = as_binary(prediction, name="prediction"), as_binary(target, name="target")
-    if ours.shape != theirs.shape:
-        raise ValueError(
-            f"prediction and target must have the same shape, got {tuple(ours.shape)} and {tuple(theirs.shape)}"
-        )
+    ours, theirs = mask_pair(prediction, target)
     common = (ours & theirs).flatten(2).sum(-1, dtype=torch.float64)
     total = ours.flatten(2).sum(-1) + theirs.flatten(2).sum(-1)
     return torch.where(total > 0, 2 * common / total.clamp(min=1), 1.0)
