@@ -103,6 +103,20 @@ def test_resampling_keeps_the_place_in_millimetres():
     assert (top[1] + 0.5) * 1.0 == pytest.approx(2 * 40.5, abs=1.0)
 
 
+def test_a_ramp_stays_the_ramp_in_millimetres():
+    """Pixel i of an axis is centred (i + 1/2) spacings from the image's edge, before and after."""
+    scan = image((30, 21), spacing=(1.5, 2.0), values=np.repeat((np.arange(30.0) + 0.5)[:, None] * 1.5, 21, axis=1))
+    prepared = Preparation(spacing=(2.5, 1.0), normalisation="none").prepare(scan)[0]
+    assert prepared.shape == (18, 42)
+    np.testing.assert_allclose(prepared[:, 7], (np.arange(18) + 0.5) * 2.5, rtol=1e-5)
+
+
+def test_labels_are_those_of_the_pixel_at_the_same_place():
+    values = np.repeat(np.arange(9, dtype=np.uint8)[:, None], 5, axis=1)
+    labels = Preparation(spacing=(3.0, 1.0)).prepare_labels(values, image((9, 5), spacing=(1.0, 1.0)))
+    assert labels[0, :, 0].tolist() == [1, 4, 7]  # the centres of three pixels each
+
+
 @pytest.mark.parametrize("sides", [(31, 44), (30, 45)])
 @pytest.mark.parametrize("size", [None, (40, 41), (33, 30)])
 def test_round_trip_with_anisotropic_spacing(sides, size):
