@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from topoprior import training
     from topoprior.evaluation import metrics
     from topoprior.imaging import networks, phantoms
     from topoprior.losses import functional
@@ -37,6 +38,7 @@ _HOMES = {
     "plot": "topoprior.viewing",
     "refine": "topoprior.refinement.network",
     "refine_map": "topoprior.refinement.probability_map",
+    "training": "topoprior",
 }
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "plot",
     "refine",
     "refine_map",
+    "training",
 ]
 
 

@@ -7,9 +7,9 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -36,11 +36,13 @@ class LoadedNetwork:
         network: Any module that maps ``(batch, channel, *spatial)`` to ``(batch, channel, *spatial)``.
         activation: ``"sigmoid"`` or ``"softmax"``, to be applied to the output; None if it gives probabilities itself.
         normalisation: Applied to an image before the network sees it, by :meth:`normalise`.
+        metadata: What was written beside the weights; empty for a factory.
     """
 
     network: nn.Module
     activation: Activation | None = None
     normalisation: Normalisation = "none"
+    metadata: dict[str, Any] = field(default_factory=dict)
 
     def normalise(self, image: Tensor) -> Tensor:
         """The image as the network wants it: see :func:`normalise`."""
@@ -109,24 +111,61 @@ def normalise(image: Tensor, normalisation: Normalisation) -> Tensor:
     return (image - origin.view(column)) / torch.where(scale > 0, scale, 1.0).view(column)
 
 
+def build(factory: str, arguments: Mapping[str, int]) -> nn.Module:
+    """A network from a factory of your own, with fresh weights.
+
+    Args:
+        factory: ``"module:function"``; the current folder is searched too.
+        arguments: What it is called with, by name: ``spatial_dims``, ``in_channels`` and ``out_channels``.
+
+    Raises:
+        ValueError: If the factory is not found or fails.
+        TypeError: If it returns anything but an ``nn.Module``.
+
+    Examples:
+        >>> build("torch.nn:Conv2d", {"in_channels": 1, "out_channels": 2, "kernel_size": 3})
+        Conv2d(1, 2, kernel_size=(3, 3), stride=(1, 1))
+    """
+    module, _, function = factory.rpartition(":")
+    network = _made(module, function, arguments)
+    if not isinstance(network, nn.Module):
+        raise TypeError(f"{factory} must return a torch.nn.Module, got {type(network).__name__}")
+    network.factory_arguments = dict(arguments)  # type: ignore[assignment]  # for `save`
+    return network
+
+
+def check_can_be_saved(network: nn.Module, factory: str | None) -> None:
+    """Refuse a network that could not be built again from its description.
+
+    Raises:
+        TypeError: If it is neither of :func:`unet` nor of :func:`build`.
+    """
+    if factory is None and not isinstance(network, UNet):
+        raise TypeError(f"network must come from topoprior.networks.unet, got {type(network).__name__}")
+    if factory is not None and not hasattr(network, "factory_arguments"):
+        raise TypeError(f"network must come from topoprior.networks.build, got {type(network).__name__}")
+
+
 def save(
-    network: UNet,
+    network: nn.Module,
     path: str | os.PathLike[str],
     *,
     activation: Activation | None = "sigmoid",
     normalisation: Normalisation = "none",
+    factory: str | None = None,
     metadata: dict[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write a network of :func:`unet` to ``X.safetensors`` (weights) and ``X.json`` (everything else).
+    """Write a network to ``X.safetensors`` (weights) and ``X.json`` (everything else).
 
     Both files are written under a temporary name and moved into place, the weights last.
 
     Args:
-        network: Built by :func:`unet`.
+        network: Built by :func:`unet`, or by :func:`build` from ``factory``.
         path: Ends in ``.safetensors``.
         activation: What turns its output to probabilities; None if it gives probabilities itself.
         normalisation: What its images must go through first.
+        factory: ``"module:function"`` that built it; None for :func:`unet`.
         metadata: Anything else worth keeping that JSON can hold, such as how it was trained.
         overwrite: Replace existing files.
 
@@ -134,12 +173,11 @@ def save(
         The path of the weights.
 
     Raises:
-        TypeError: If ``network`` was not built by :func:`unet`, or JSON cannot hold ``metadata``.
+        TypeError: If ``network`` was not built as said, or JSON cannot hold ``metadata``.
         ValueError: If ``path`` has another ending, or an option is none of its words.
         OSError: If a file is there already and ``overwrite`` is false, or the folder cannot be written to.
     """
-    if not isinstance(network, UNet):
-        raise TypeError(f"network must come from topoprior.networks.unet, got {type(network).__name__}")
+    check_can_be_saved(network, factory)
     if activation is not None:
         _check_word("activation", activation, get_args(Activation))
     _check_word("normalisation", normalisation, get_args(Normalisation))
@@ -151,7 +189,7 @@ def save(
         check_new_file(file, overwrite=overwrite)
     content = {
         "format": _FORMAT,
-        "architecture": asdict(network.architecture),
+        "architecture": _description(network, factory),
         "activation": activation,
         "normalisation": normalisation,
         "metadata": metadata or {},
@@ -162,6 +200,13 @@ def save(
     with new_file(weights, overwrite=overwrite) as file:
         file.write_bytes(weights_as_bytes(tensors))
     return weights
+
+
+def _description(network: nn.Module, factory: str | None) -> dict[str, Any]:
+    if factory is not None:
+        return {"factory": factory, "arguments": network.factory_arguments}
+    assert isinstance(network, UNet)
+    return asdict(network.architecture)
 
 
 def load(source: str | os.PathLike[str]) -> LoadedNetwork:
@@ -215,20 +260,32 @@ def _described(description: Path) -> LoadedNetwork:
         raise ValueError(f"{description} does not describe a network: its format must be {_FORMAT!r}")
     try:
         stated = content["architecture"]
-        if set(stated) != {field.name for field in fields(Architecture)}:
+        own = set(stated) == {"factory", "arguments"}
+        if not own and set(stated) != {one.name for one in fields(Architecture)}:
             raise ValueError(f"architecture has the wrong entries: {sorted(stated)}")
-        architecture = Architecture(**{**stated, "channels": tuple(stated["channels"])})
+        architecture = None if own else Architecture(**{**stated, "channels": tuple(stated["channels"])})
+        metadata = dict(content["metadata"])
         if content["activation"] is not None:
             _check_word("activation", content["activation"], get_args(Activation))
         _check_word("normalisation", content["normalisation"], get_args(Normalisation))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{description} does not describe a network: {error}") from error
     with torch.random.fork_rng(devices=[]):  # fresh weights are drawn and replaced: leave the caller's generator alone
-        network = UNet(architecture).eval()
-    return LoadedNetwork(network, content["activation"], content["normalisation"])
+        network = UNet(architecture) if architecture else build(stated["factory"], stated["arguments"])
+    return LoadedNetwork(network.eval(), content["activation"], content["normalisation"], metadata)
 
 
 def _load_factory(module: str, factory: str) -> LoadedNetwork:
+    made = _made(module, factory, {})
+    loaded = made if isinstance(made, LoadedNetwork) else LoadedNetwork(made)
+    if not isinstance(loaded.network, nn.Module):
+        raise TypeError(f"{module}:{factory} must return a torch.nn.Module, got {type(loaded.network).__name__}")
+    loaded.network.eval()
+    return loaded
+
+
+def _made(module: str, factory: str, arguments: Mapping[str, Any]) -> Any:
+    """What a factory returns."""
     with _current_folder_importable():
         try:
             home = importlib.import_module(module)
@@ -240,18 +297,13 @@ def _load_factory(module: str, factory: str) -> LoadedNetwork:
             raise
         except Exception as error:  # whatever code of others may raise
             raise ValueError(f"the module of {module}:{factory} cannot be imported: {_in_words(error)}") from error
-    build = getattr(home, factory, None)
-    if not callable(build):
+    make = getattr(home, factory, None)
+    if not callable(make):
         raise ValueError(f"module {module!r} has no function {factory!r}")
     try:
-        made = build()
+        return make(**arguments)
     except Exception as error:  # as above
         raise ValueError(f"the factory {module}:{factory} failed: {_in_words(error)}") from error
-    loaded = made if isinstance(made, LoadedNetwork) else LoadedNetwork(made)
-    if not isinstance(loaded.network, nn.Module):
-        raise TypeError(f"{module}:{factory} must return a torch.nn.Module, got {type(loaded.network).__name__}")
-    loaded.network.eval()
-    return loaded
 
 
 def _in_words(error: Exception) -> str:

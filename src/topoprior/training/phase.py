@@ -1,0 +1,90 @@
+"""A phase of a training run: what its steps minimise, for how long, and which state it keeps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from topoprior.training.settings import Keep, Schedule
+
+
+@dataclass(frozen=True)
+class Term:
+    """One part of what is minimised.
+
+    Attributes:
+        name: As it is logged, such as ``"labelled"`` or ``"topology"``.
+        weight: What its loss is multiplied by.
+        loss: The loss of the network.
+    """
+
+    name: str
+    weight: float
+    loss: Callable[[nn.Module], Tensor]
+
+
+Updates = list[list[Term]]
+"""The updates of one step, one after the other, each of a sum of terms."""
+Steps = Callable[[int], Updates]
+"""The updates of each step, counted from 0; a function of the step alone."""
+
+
+class Duration(Protocol):
+    """What the settings of all phases say."""
+
+    @property
+    def steps(self) -> int: ...  # noqa: D102
+    @property
+    def learning_rate(self) -> float: ...  # noqa: D102
+    @property
+    def weight_decay(self) -> float: ...  # noqa: D102
+    @property
+    def schedule(self) -> Schedule: ...  # noqa: D102
+    @property
+    def validate_every(self) -> int: ...  # noqa: D102
+    @property
+    def patience(self) -> int: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A phase.
+
+    Attributes:
+        name: As it is logged.
+        duration: How long, how fast, and how often it is looked at.
+        keep: Which state it keeps: see `topoprior.training.settings.PriorSettings`.
+        begin: Given the network as the phase finds it, in evaluation mode, returns its steps.
+        fresh: Begin with new weights.
+        facts: Worth a line in the log.
+    """
+
+    name: str
+    duration: Duration
+    keep: Keep
+    begin: Callable[[nn.Module], Steps]
+    fresh: bool = False
+    facts: tuple[tuple[str, float], ...] = ()
+
+
+def learning_rate(duration: Duration, step: int) -> float:
+    """The learning rate of a step, from 0.
+
+    Examples:
+        >>> from topoprior.training import SupervisedSettings
+        >>> settings = SupervisedSettings(learning_rate=1.0, steps=100)
+        >>> [round(learning_rate(settings, step), 2) for step in (0, 5, 52, 99)]
+        [0.17, 1.0, 0.51, 0.0]
+    """
+    if duration.schedule == "constant":
+        return duration.learning_rate
+    warm_up = duration.steps // 20
+    if step < warm_up:
+        return duration.learning_rate * (step + 1) / (warm_up + 1)
+    progress = (step - warm_up) / max(1, duration.steps - warm_up)
+    return duration.learning_rate * (1 + math.cos(math.pi * progress)) / 2
