@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
-Files = Annotated[list[Path], Parameter(name="FILE", help="Images: .nii, .nii.gz, .png or .npy.")]
+Files = Annotated[list[Path], Parameter(name="FILE", help="Images: .nii, .nii.gz, .png or .npy; or folders of them.")]
 Construction = Annotated[
     Literal["T", "V"],
     Parameter(help="Which pixels touch. T: at corners too (8 / 26 neighbours); V: at faces only (4 / 6)."),
@@ -25,3 +25,35 @@ Slices = Annotated[
 ]
 Overwrite = Annotated[bool, Parameter(help="Replace output files that exist.")]
 Json = Annotated[bool, Parameter(name="--json", help="Print one JSON document instead of a table.")]
+
+_JOBS = Group("Many files", sort_key=8)
+Jobs = Annotated[
+    int,
+    Parameter(name=("--jobs", "-j"), group=_JOBS, help="How many files at once; -1 for one on each core."),
+]
+Backend = Annotated[
+    Literal["threading", "loky", "dask", "ray"],
+    Parameter(
+        group=_JOBS,
+        help="Who does them. threading: threads; loky: processes; dask, ray: the workers of a cluster, by default one "
+        "of as many processes as there are jobs, on this machine.",
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    Parameter(
+        group=_JOBS,
+        help="With dask or ray: address of the cluster. [default: DASK_SCHEDULER_ADDRESS or RAY_ADDRESS, if set]",
+        show_default=False,
+    ),
+]
+Journal = Annotated[
+    Path | None,
+    Parameter(
+        group=_JOBS,
+        help="Remember in this file what is done: the same command goes on where it was stopped.",
+    ),
+]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"], Parameter(help="Where to compute. auto: on the GPU if there is one.")
+]

@@ -1,0 +1,152 @@
+"""Who does the work: threads or processes of this machine, or the workers of a cluster.
+
+joblib runs all of them; here is what differs: how a cluster is reached or made, and how many threads torch and the
+persistence engine take inside each job. N jobs on a machine with C cores get C / N threads each, at least one: more
+would only wait for each other. Workers of somebody else's cluster keep the number that they were started with.
+"""
+
+import importlib
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar, get_args
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Backend = Literal["threading", "loky", "dask", "ray"]
+"""``"threading"``: threads of this process. ``"loky"``: processes. ``"dask"``, ``"ray"``: processes of a cluster."""
+
+
+def check_workers(jobs: int, backend: Backend, scheduler: str | None) -> None:
+    """Refuse what names no workers.
+
+    Raises:
+        TypeError: If ``jobs`` is no whole number.
+        ValueError: If ``jobs`` is neither positive nor -1, the backend is unknown, or has no scheduler.
+    """
+    if isinstance(jobs, bool) or not isinstance(jobs, int):
+        raise TypeError(f"jobs must be a whole number, got {jobs!r}")
+    if jobs < 1 and jobs != -1:
+        raise ValueError(f"jobs must be at least 1, or -1 for one on each core, got {jobs}")
+    if backend not in get_args(Backend):
+        raise ValueError(f"backend must be one of {', '.join(get_args(Backend))}, got {backend!r}")
+    if scheduler is not None and backend not in _CLUSTERS:
+        raise ValueError(f"a scheduler needs the backend dask or ray, got {backend!r} with {scheduler}")
+
+
+def as_completed(
+    work: Callable[[Item], Result], items: Iterable[Item], *, jobs: int, backend: Backend, scheduler: str | None
+) -> Iterator[Result]:
+    """The results of ``work`` on each item, in the order in which they are ready.
+
+    Args:
+        work: Must be picklable unless it runs in this process.
+        items: Taken one by one, a few more than there are workers.
+        jobs: How many at once; -1 for one on each core.
+        backend: Who works. One job of ``"threading"`` or ``"loky"`` runs here and now, with all threads.
+        scheduler: Address of a cluster; None to take the one that the environment names, or else to start one here.
+
+    Raises:
+        ImportError: If the backend is not installed.
+        OSError: If a worker process dies.
+    """
+    import joblib  # type: ignore[import-untyped]
+    from joblib.externals.loky.process_executor import TerminatedWorkerError  # type: ignore[import-untyped]
+
+    jobs = joblib.cpu_count() if jobs == -1 else jobs
+    if jobs == 1 and backend not in _CLUSTERS:
+        yield from map(work, items)
+        return
+    cluster = _CLUSTERS.get(backend, _this_machine)
+    with _threads_kept(), cluster(jobs, scheduler) as shared:
+        call = _WithThreads(work, None if shared else max(1, min(_torch_threads(), joblib.cpu_count() // jobs)))
+        with joblib.parallel_config(backend=backend):  # which also finds Dask's, that Parallel itself does not know
+            parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
+        try:
+            yield from parallel(joblib.delayed(call)(item) for item in items)
+        except TerminatedWorkerError as error:
+            raise OSError("a worker process was killed, perhaps for want of memory: try fewer jobs") from error
+
+
+@dataclass(frozen=True)
+class _WithThreads(Generic[Item, Result]):
+    """Work that leaves cores to its neighbours; set at each call, since a thread or process does not tell it is new."""
+
+    work: Callable[[Item], Result]
+    threads: int | None
+
+    def __call__(self, item: Item) -> Result:
+        if self.threads is not None:
+            import torch
+
+            torch.set_num_threads(self.threads)
+        return self.work(item)
+
+
+@contextmanager
+def _threads_kept() -> Iterator[None]:
+    """Workers that are threads of this process change torch's number of threads: put it back."""
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _torch_threads() -> int:
+    import torch
+
+    return torch.get_num_threads()
+
+
+@contextmanager
+def _this_machine(jobs: int, scheduler: str | None) -> Iterator[bool]:  # noqa: ARG001
+    yield False
+
+
+@contextmanager
+def _dask(jobs: int, scheduler: str | None) -> Iterator[bool]:
+    """The cluster at that address, or processes of one thread on this machine; whether it is somebody else's."""
+    distributed = _library("distributed", "dask")
+    address = scheduler or os.environ.get("DASK_SCHEDULER_ADDRESS")
+    if address:
+        with distributed.Client(address):
+            yield True
+        return
+    with (
+        distributed.LocalCluster(
+            n_workers=jobs, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
+        ) as cluster,
+        distributed.Client(cluster),
+    ):
+        yield False
+
+
+@contextmanager
+def _ray(jobs: int, scheduler: str | None) -> Iterator[bool]:
+    """As :func:`_dask`."""
+    ray = _library("ray", "ray")
+    importlib.import_module("ray.util.joblib").register_ray()
+    address = scheduler or os.environ.get("RAY_ADDRESS")
+    if address:
+        ray.init(address=address, log_to_driver=False)
+    else:
+        ray.init(num_cpus=jobs, include_dashboard=False, log_to_driver=False)
+    try:
+        yield bool(address)
+    finally:
+        ray.shutdown()
+
+
+_CLUSTERS: dict[str, Callable[[int, str | None], AbstractContextManager[bool]]] = {"dask": _dask, "ray": _ray}
+
+
+def _library(module: str, backend: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise ImportError(f"the backend {backend} is not installed: pip install 'topoprior[cluster]'") from error
