@@ -125,8 +125,8 @@ def before_after(
         diagrams = persistence(maps[row][None, None], **options)
         show_grey(slice_of(grey, plane), left)
         if name == "after":
-            _tint(left, slice_of(masks[1] & ~masks[0], plane), ADDED)
-            _tint(left, slice_of(masks[0] & ~masks[1], plane), REMOVED)
+            tint(left, slice_of(masks[1] & ~masks[0], plane), ADDED)
+            tint(left, slice_of(masks[0] & ~masks[1], plane), REMOVED)
         if truth is not None:
             outline(left, slice_of(truth, plane), TARGET, linewidth=0.8)
         outline(left, slice_of(masks[row], plane), OUTLINE)
@@ -187,10 +187,11 @@ def outline(ax: Axes, mask: NDArray[np.bool_], colour: str, *, linewidth: float 
     ax.add_collection(LineCollection(list(segments), colors=colour, linewidths=linewidth, capstyle="projecting"))
 
 
-def _tint(ax: Axes, mask: NDArray[np.bool_], colour: str) -> None:
+def tint(ax: Axes, mask: NDArray[np.bool_], colour: str, *, opacity: float = 0.85) -> None:
+    """The pixels of a mask in one colour."""
     from matplotlib.colors import to_rgba
 
-    ax.imshow(np.where(mask[..., None], to_rgba(colour, 0.85), 0.0), interpolation="nearest")
+    ax.imshow(np.where(mask[..., None], to_rgba(colour, opacity), 0.0), interpolation="nearest")
 
 
 def _outline_legend(ax: Axes, with_target: bool) -> None:
