@@ -69,7 +69,7 @@ def test_masks_of_a_label_map():
 
 def test_a_table_comes_back_as_it_was_written(tmp_path):
     rows = [
-        {"case": "01", "class": 1, "repeat": 0, "dice": 1 / 3, "hausdorff95": math.inf, "cl_dice": None, "site": "007"},
+        {"case": "12", "class": 1, "repeat": 0, "dice": 1 / 3, "hausdorff95": math.inf, "cl_dice": None, "site": "007"},
         {"case": "a,b", "class": "left", "repeat": 1, "dice": 1.0, "hausdorff95": 1e-7, "cl_dice": 0.5, "site": "x"},
     ]
     write_scores(tmp_path / "scores.csv", rows)
