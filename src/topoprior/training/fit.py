@@ -50,7 +50,7 @@ def fit(
 
     Every method begins with the supervised phase. ``prior`` and ``pseudo-labels`` then go on from the network that it
     kept, with the unlabelled images. To compare methods, run the supervised phase once and give its network to
-    ``fit`` again as ``network``: that phase is then left out.
+    ``fit`` again as ``network``: the other methods then leave that phase out.
 
     With a folder the run writes ``metrics.jsonl``, ``tensorboard/``, ``checkpoints/last.pt`` (from which it can be
     resumed after it was stopped at any moment, to the same end) and ``checkpoints/best.safetensors`` with its
@@ -61,7 +61,7 @@ def fit(
         labelled: Images with labels.
         validation: Images with labels, to choose states by; with priors, their topology is looked at too.
         unlabelled: Images whose labels, if they have any, are not used; with priors for the method ``prior``.
-        network: Trained already: a copy goes on from its weights, without a supervised phase.
+        network: Trained already: a copy goes on from its weights, with the phase of the method alone.
         folder: Where the run is kept; None to write nothing. It may exist.
         resume: Go on from ``checkpoints/last.pt`` if it is there.
         progress: Called as ``progress(phase, step, steps, values)`` after each step.
@@ -82,11 +82,9 @@ def fit(
     """
     if not isinstance(settings, TrainingSettings):
         raise TypeError(f"settings must be TrainingSettings, got {type(settings).__name__}")
-    stages: tuple[Method, ...] = () if network is not None else ("supervised",)
-    if settings.method != "supervised":
-        stages += (settings.method,)
-    if not stages:
-        raise ValueError("method supervised with a network that is trained already leaves nothing to do")
+    stages: tuple[Method, ...] = (settings.method,)
+    if network is None and settings.method != "supervised":
+        stages = ("supervised", settings.method)
     began = time.perf_counter()
     classes = check_cases(settings, stages, labelled, validation, unlabelled)
     check_shares(settings, stages)
