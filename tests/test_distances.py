@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -17,6 +17,7 @@ def pairs(shapes=((3, 5), (6, 2), (7,), (2, 3, 4))):
     return st.sampled_from(shapes).flatmap(lambda shape: st.tuples(arrays(bool, shape), arrays(bool, shape)))
 
 
+@settings(deadline=None)  # the first call loads SciPy
 @given(pairs(), st.sampled_from([(1.0, 1.0, 1.0), (0.5, 2.0, 7.0)]))
 def test_as_by_looking_at_every_pair_of_pixels(masks, spacing):
     ours, theirs = masks

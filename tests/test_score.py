@@ -5,7 +5,9 @@ import pytest
 import torch
 
 import topoprior as tp
-from topoprior.evaluation.score import class_masks, read_scores, score, write_scores
+from topoprior.evaluation.distances import average_surface_distance, hausdorff95
+from topoprior.evaluation.score import class_masks, score
+from topoprior.evaluation.skeleton import cl_dice
 
 RING = torch.tensor([[1, 1, 1, 0], [1, 0, 1, 0], [1, 1, 1, 0]])
 GAP = torch.tensor([[1, 1, 1, 0], [1, 0, 1, 0], [1, 0, 1, 1]])
@@ -43,8 +45,47 @@ def test_the_settings_of_the_topology_reach_it():
 def test_without_target_or_prior_their_columns_are_none():
     [row] = score(RING[None, None], None, cases=["a"])
     assert {name for name, value in row.items() if value is None} == {
-        "dice", "betti_error_0", "betti_error_1", "topological_success",
+        "dice", "hausdorff95", "average_surface_distance", "cl_dice",
+        "betti_error_0", "betti_error_1", "topological_success",
     }  # fmt: skip
+    assert (row["betti_0"], row["betti_1"]) == (1, 1)
+
+
+def test_each_column_is_the_metric_of_its_name():
+    [row] = score(GAP[None, None], RING[None, None], cases=["a"], spacing=(3.0, 0.5))
+    pair = GAP[None, None], RING[None, None]
+    assert row["hausdorff95"] == hausdorff95(*pair, spacing=(3.0, 0.5)).item()
+    assert row["average_surface_distance"] == average_surface_distance(*pair, spacing=(3.0, 0.5)).item()
+    assert row["cl_dice"] == cl_dice(*pair).item()
+    assert len({row[name] for name in ("dice", "hausdorff95", "average_surface_distance", "cl_dice")}) == 4
+    assert list(row) == [
+        "case", "class", "dice", "hausdorff95", "average_surface_distance", "cl_dice",
+        "betti_0", "betti_1", "betti_error_0", "betti_error_1", "topological_success",
+    ]  # fmt: skip
+
+
+def test_a_prediction_that_misses_everything_is_infinitely_far():
+    target = torch.stack((RING, torch.zeros_like(RING)))[:, None]
+    missed, right = score(torch.zeros(2, 1, 3, 4), target, cases=["missed", "right"])
+    columns = ("dice", "hausdorff95", "average_surface_distance", "cl_dice")
+    assert [missed[name] for name in columns] == [0.0, math.inf, math.inf, 0.0]
+    assert [right[name] for name in columns] == [1.0, 0.0, 0.0, 1.0]
+
+
+def test_measures_may_be_left_out():
+    [row] = score(RING[None, None], RING[None, None], cases=["a"], measures=["cl_dice", "dice"])
+    assert list(row)[:4] == ["case", "class", "dice", "cl_dice"]
+    assert not {"hausdorff95", "average_surface_distance"} & set(row)
+    [row] = score(RING[None, None], RING[None, None], cases=["a"], measures=["average_surface_distance"])
+    assert list(row)[:4] == ["case", "class", "average_surface_distance", "betti_0"]
+    for measures in (["dise"], "dice"):
+        with pytest.raises(ValueError, match=r"measures must be some of dice, hausdorff95, .*, got"):
+            score(RING[None, None], None, cases=["a"], measures=measures)
+
+
+def test_masks_of_different_shapes_are_refused_whatever_is_measured():
+    with pytest.raises(ValueError, match="same shape"):
+        score(RING[None, None], RING.T[None, None], cases=["a"], measures=[])
 
 
 @pytest.mark.parametrize(
@@ -65,62 +106,3 @@ def test_masks_of_a_label_map():
     labels = torch.tensor([[[0, 1, 2], [2, 2, 4]]], dtype=torch.uint8)
     masks = class_masks(labels, classes=[2, 4, 9])
     assert masks.int().tolist() == [[[[0, 0, 1], [1, 1, 0]], [[0, 0, 0], [0, 0, 1]], [[0, 0, 0], [0, 0, 0]]]]
-
-
-def test_a_table_comes_back_as_it_was_written(tmp_path):
-    rows = [
-        {"case": "12", "class": 1, "repeat": 0, "dice": 1 / 3, "hausdorff95": math.inf, "cl_dice": None, "site": "007"},
-        {"case": "a,b", "class": "left", "repeat": 1, "dice": 1.0, "hausdorff95": 1e-7, "cl_dice": 0.5, "site": "x"},
-    ]
-    write_scores(tmp_path / "scores.csv", rows)
-    back = read_scores(tmp_path / "scores.csv")
-    assert back == rows
-    assert [[type(value) for value in row.values()] for row in back] == [
-        [type(v) for v in row.values()] for row in rows
-    ]
-    assert [path.name for path in tmp_path.iterdir()] == ["scores.csv"]
-
-
-def test_nan_of_other_programs_is_a_missing_value(tmp_path):
-    (tmp_path / "a.csv").write_text("\ufeffcase , dice\na,nan\nb, 0.50\n", encoding="utf-8")
-    assert read_scores(tmp_path / "a.csv") == [{"case": "a", "dice": None}, {"case": "b", "dice": 0.5}]
-
-
-def test_a_table_is_not_overwritten_unasked(tmp_path):
-    write_scores(tmp_path / "scores.csv", [{"case": "a"}])
-    with pytest.raises(FileExistsError, match="exists already"):
-        write_scores(tmp_path / "scores.csv", [{"case": "b"}])
-    write_scores(tmp_path / "scores.csv", [{"case": "b"}], overwrite=True)
-    assert read_scores(tmp_path / "scores.csv") == [{"case": "b"}]
-
-
-def test_rows_of_different_columns_are_no_table(tmp_path):
-    with pytest.raises(ValueError, match="all rows must have the columns case,dice, got case,cl_dice for 'b'"):
-        write_scores(tmp_path / "scores.csv", [{"case": "a", "dice": 1}, {"case": "b", "cl_dice": 1}])
-    with pytest.raises(ValueError, match="at least one row"):
-        write_scores(tmp_path / "scores.csv", [])
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "must differ and include case"),
-        ("dice\n1\n", "must differ and include case, got 'dice'"),
-        ("case,dice,dice\na,1,1\n", "must differ and include case"),
-        ("case,dice\n", "has no row"),
-        ("case,dice\na,1\nb\n", r"line 3: expected 2 values \(case,dice\), got 1"),
-        ('case,dice\n"a,1\n', "cannot be read as CSV"),
-    ],
-)
-def test_what_is_no_table_is_refused(tmp_path, text, message):
-    (tmp_path / "a.csv").write_text(text)
-    with pytest.raises(ValueError, match=message):
-        read_scores(tmp_path / "a.csv")
-
-
-def test_no_such_table(tmp_path):
-    with pytest.raises(FileNotFoundError, match="does not exist"):
-        read_scores(tmp_path / "a.csv")
-    with pytest.raises(FileNotFoundError, match="is a folder"):
-        read_scores(tmp_path)

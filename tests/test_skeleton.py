@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
@@ -77,6 +77,7 @@ def test_what_no_layer_helps_keeps_its_innermost_voxel():
     assert np.argwhere(thin).tolist() == [[0, 4, 8], [1, 1, 1]]
 
 
+@settings(deadline=None)  # the first call loads scikit-image
 @given(masks)
 def test_every_component_has_a_skeleton_inside(mask):
     thin = skeleton(mask)
@@ -85,6 +86,7 @@ def test_every_component_has_a_skeleton_inside(mask):
     assert ndimage.label(thin, everywhere)[1] == ndimage.label(mask, everywhere)[1]
 
 
+@settings(deadline=None)  # the first call loads scikit-image
 @given(masks, st.randoms(use_true_random=False))
 def test_bounds_and_symmetry(mask, random):
     other = np.array([value and random.random() < 0.8 for value in mask.ravel()], dtype=bool).reshape(mask.shape)

@@ -1,42 +1,46 @@
-"""The result table: one row for each case and class, as CSV or as a list of dictionaries.
+"""What a prediction is worth: the rows of the result table.
 
 =====================================  ======================================================  =======================
 column                                 what it holds                                           empty (None) if
 =====================================  ======================================================  =======================
 ``case``, ``class``                    what the row is about                                   never
 ``dice``                               overlap, 0 to 1                                         there is no target
+``hausdorff95``                        95 % Hausdorff distance in mm                           there is no target
+``average_surface_distance``           average symmetric surface distance in mm                there is no target
+``cl_dice``                            centreline Dice, 0 to 1                                 there is no target
 ``betti_0``, ``betti_1``, ...          Betti numbers of the prediction                         never
 ``betti_error_0``, ...                 features missing or too many, per dimension             there is no prior
 ``topological_success``                1 if every Betti number is as the prior wants, else 0   there is no prior
 =====================================  ======================================================  =======================
 
-The prior needs no target and the overlap no prior, so either may be left out. Further columns of your own (``repeat``,
-``patient``) may be added to the rows.
+The topology needs no target and the rest no prior, so either may be left out. With an empty mask on one side the
+overlaps are 0 and the distances infinite; with empty masks on both sides the overlaps are 1 and the distances 0.
 """
 
 from __future__ import annotations
 
-import csv
-import math
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import torch
 
+from topoprior.evaluation.distances import surface_measures
+from topoprior.evaluation.masks import mask_pair
 from topoprior.evaluation.metrics import dice, distance_to_prior
-from topoprior.imaging.new_file import new_file
+from topoprior.evaluation.result_table import Row, read_scores, write_scores
+from topoprior.evaluation.skeleton import cl_dice
 from topoprior.topology.betti import as_binary, betti_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from torch import Tensor
 
     from topoprior.priors.betti_prior import PriorLike
     from topoprior.topology.filtration import Boundary, Construction, Images
 
-Value: TypeAlias = "str | int | float | None"
-Row: TypeAlias = "dict[str, Value]"
+Measure: TypeAlias = Literal["dice", "hausdorff95", "average_surface_distance", "cl_dice"]
+MEASURES: tuple[Measure, ...] = get_args(Measure)
+__all__ = ["MEASURES", "Measure", "Row", "class_masks", "read_scores", "score", "write_scores"]
 
 
 def score(
@@ -46,6 +50,8 @@ def score(
     *,
     cases: Sequence[str],
     classes: Sequence[int | str] | None = None,
+    spacing: Sequence[float] | None = None,
+    measures: Collection[Measure] = MEASURES,
     construction: Construction = "T",
     boundary: Boundary = "background",
 ) -> list[Row]:
@@ -58,6 +64,8 @@ def score(
         prior: One prior for all, one per image of the batch, or one per image and channel; None if there is none.
         cases: Name of each image of the batch.
         classes: Number or name of each channel; by default 1, 2, ...
+        spacing: Millimetres per pixel along each spatial axis; None: distances are in pixels.
+        measures: Which of the columns that need a target to compute; the others are left out of the rows.
         construction: ``"T"``: pixels connect through corners (8 / 26); ``"V"``: through faces (4 / 6).
         boundary: What lies outside the image, ``"background"`` or ``"foreground"``.
 
@@ -66,7 +74,9 @@ def score(
 
     Raises:
         TypeError: If a mask is neither tensor nor array.
-        ValueError: If masks, prior, names and classes do not fit each other, or a mask holds other values than 0 and 1.
+        ValueError: If masks, prior, names, classes and spacing do not fit each other, a mask holds other values than
+            0 and 1, or a measure is unknown.
+        ImportError: If the measures need a package that is not installed.
 
     Examples:
         A ring with a gap, where a closed one is right:
@@ -82,16 +92,18 @@ def score(
     """
     mask = as_binary(prediction, name="prediction")
     names = _names(mask, cases, classes)
-    overlap = None if target is None else dice(mask, target)
+    compared = _against(mask, target, spacing, measures)
     betti = betti_numbers(mask, construction=construction, boundary=boundary)
     error = None if prior is None else distance_to_prior(betti, prior)
-    dimensions = betti.shape[-1]
     rows: list[Row] = []
     for place, (case, label) in names.items():
-        row: Row = {"case": case, "class": label, "dice": None if overlap is None else float(overlap[place])}
-        row |= {f"betti_{k}": int(betti[(*place, k)]) for k in range(dimensions)}
-        row |= {f"betti_error_{k}": None if error is None else int(error[(*place, k)]) for k in range(dimensions)}
-        row["topological_success"] = None if error is None else int(not error[place].any())
+        row: Row = {"case": case, "class": label}
+        row |= {name: None if values is None else float(values[place]) for name, values in compared.items()}
+        row |= {f"betti_{k}": number for k, number in enumerate(betti[place].tolist())}
+        row |= {f"betti_error_{k}": None for k in range(betti.shape[-1])} | {"topological_success": None}
+        if error is not None:
+            row |= {f"betti_error_{k}": number for k, number in enumerate(error[place].tolist())}
+            row["topological_success"] = int(not error[place].any())
         rows.append(row)
     return rows
 
@@ -115,64 +127,26 @@ def class_masks(labels: Images, *, classes: Sequence[int]) -> Tensor:
     return torch.stack([tensor == number for number in classes], dim=1)
 
 
-def write_scores(path: str | Path, rows: Iterable[Row], *, overwrite: bool = False) -> None:
-    """Write a result table as CSV, whole or not at all; None becomes an empty cell, infinity ``inf``.
-
-    Raises:
-        ValueError: If there is no row, or if the rows have different columns.
-        OSError: If the file exists and ``overwrite`` is False, or cannot be written.
-    """
-    rows = list(rows)
-    if not rows:
-        raise ValueError("a result table must have at least one row, got none")
-    columns = list(rows[0])
-    for row in rows:
-        if list(row) != columns:
-            raise ValueError(
-                f"all rows must have the columns {','.join(columns)}, got {','.join(row)} for {row.get('case')!r}"
-            )
-    with new_file(Path(path), overwrite=overwrite) as temporary, temporary.open("w", newline="", encoding="utf-8") as f:
-        table = csv.writer(f, lineterminator="\n")
-        table.writerow(columns)
-        table.writerows([row[name] for name in columns] for row in rows)
-
-
-def read_scores(path: str | Path) -> list[Row]:
-    """Read a result table; an empty cell or ``nan`` is None, numbers become numbers, and ``case`` stays text.
-
-    Text that looks like a number with leading zeros (``007``) stays text, because it is a name.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the table has no column ``case``, a column twice, no row, or a row of the wrong length, or is no
-            UTF-8 text. The message names file and line.
-
-    Examples:
-        >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp()) / "scores.csv"
-        >>> write_scores(path, [{"case": "007", "class": 1, "hausdorff95": math.inf, "cl_dice": None}])
-        >>> print(path.read_text())
-        case,class,hausdorff95,cl_dice
-        007,1,inf,
-        <BLANKLINE>
-        >>> read_scores(path)
-        [{'case': '007', 'class': 1, 'hausdorff95': inf, 'cl_dice': None}]
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is a folder" if path.is_dir() else f"{path} does not exist")
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
-            columns = [name.strip() for name in next(reader, [])]
-            if "case" not in columns or len(set(columns)) != len(columns):
-                raise ValueError(f"{path}: the columns must differ and include case, got {','.join(columns)!r}")
-            rows = [_row(f"{path}, line {reader.line_num}", columns, cells) for cells in reader if cells]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path} cannot be read as CSV: {error}") from error
-    if not rows:
-        raise ValueError(f"{path} has no row")
-    return rows
+def _against(
+    mask: Tensor, target: Images | None, spacing: Sequence[float] | None, measures: Collection[Measure]
+) -> dict[Measure, Tensor | None]:
+    """What compares mask and target, shape (batch, channel) each, in the order of the columns."""
+    unknown = [measure for measure in measures if measure not in MEASURES]
+    if unknown or isinstance(measures, str):
+        raise ValueError(f"measures must be some of {', '.join(MEASURES)}, got {measures!r}")
+    wanted = [measure for measure in MEASURES if measure in measures]
+    if target is None:
+        return dict.fromkeys(wanted)
+    mask_pair(mask, target)
+    found: dict[Measure, Tensor] = {}
+    if "dice" in wanted:
+        found["dice"] = dice(mask, target)
+    if "hausdorff95" in wanted or "average_surface_distance" in wanted:
+        distances = surface_measures(mask, target, spacing=spacing)
+        found["hausdorff95"], found["average_surface_distance"] = distances
+    if "cl_dice" in wanted:
+        found["cl_dice"] = cl_dice(mask, target)
+    return {measure: found[measure] for measure in wanted}
 
 
 def _names(
@@ -187,26 +161,3 @@ def _names(
                 f"{name} must be {count} different names for masks of shape {tuple(mask.shape)}, got {given!r}"
             )
     return {(b, c): (cases[b], labels[c]) for b in range(batch) for c in range(channels)}
-
-
-def _row(where: str, columns: list[str], cells: list[str]) -> Row:
-    if len(cells) != len(columns):
-        raise ValueError(f"{where}: expected {len(columns)} values ({','.join(columns)}), got {len(cells)}")
-    return {name: cell if name == "case" else _value(cell.strip()) for name, cell in zip(columns, cells, strict=True)}
-
-
-def _value(cell: str) -> Value:
-    if cell == "":
-        return None
-    digits = cell.lstrip("+-")
-    if len(digits) > 1 and digits[0] == "0" and digits[1] not in ".eE":
-        return cell
-    try:
-        return int(cell)
-    except ValueError:
-        pass
-    try:
-        number = float(cell)
-    except ValueError:
-        return cell
-    return None if math.isnan(number) else number
