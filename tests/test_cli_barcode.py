@@ -1,7 +1,9 @@
 """``topoprior barcode``: the bars of the library with their pixels, and the picture."""
 
+import csv
 import json
 import re
+from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -140,3 +142,69 @@ def test_wrong_values(tmp_path, capsys, values, message):
     nibabel.save(nibabel.Nifti1Image(stored, np.eye(4)), tmp_path / "a.nii.gz")
     assert run(["barcode", str(tmp_path / "a.nii.gz")]) == 1
     assert re.search(message, capsys.readouterr().err)
+
+
+# Many files
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "maps").mkdir()
+    np.save(tmp_path / "maps" / "b.npy", MAP)
+    np.save(tmp_path / "maps" / "a.npy", MAP.T)
+    return tmp_path / "maps"
+
+
+def test_several_files(folder, capsys):
+    document = barcode(capsys, folder, "--construction", "V")
+    assert [Path(each["file"]).name for each in document["files"]] == ["a.npy", "b.npy"]
+    assert document["construction"] == "V"
+    for each in document["files"]:
+        alone = barcode(capsys, each["file"], "--construction", "V")
+        assert (each["bars"], each["shape"]) == (alone["bars"], alone["shape"])
+    assert barcode(capsys, folder, "--construction", "V", "--jobs", 2) == document
+
+
+def test_one_file_of_a_folder_has_the_same_form_as_several(folder, capsys):
+    (folder / "a.npy").unlink()
+    assert [Path(each["file"]).name for each in barcode(capsys, folder)["files"]] == ["b.npy"]
+
+
+def test_table_and_values_name_the_files(folder, capsys):
+    assert run(["barcode", str(folder), "--construction", "V"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0][:2] == ["file", "dimension"]
+    assert lines[1] == [str(folder / "a.npy"), "0", "0.9000", "0.0000", "0.9000", "0,0", "-"]
+    assert run(["barcode", str(folder), "--construction", "V", "--csv"]) == 0
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert len(rows) == len(lines) - 1
+    assert rows[-1]["file"] == str(folder / "b.npy")
+    assert (float(rows[-1]["birth"]), rows[-1]["birth_pixel"], rows[0]["death_pixel"]) == (0.6, "2,1", "")
+
+
+def test_pictures_go_into_a_folder(folder, tmp_path, capsys):
+    arguments = ["barcode", str(folder), "--plot", str(tmp_path / "bars"), "--jobs", "2"]
+    assert run(arguments) == 0
+    pictures = sorted((tmp_path / "bars").iterdir())
+    assert [path.name for path in pictures] == ["a.npy.png", "b.npy.png"]
+    capsys.readouterr()
+    assert run(arguments) == 1
+    assert "a.npy.png exists already" in capsys.readouterr().err
+    assert run([*arguments, "--overwrite"]) == 0
+    assert run(["barcode", str(folder), "--plot", "bars.png"]) == 1
+    assert "bars.png: several inputs need a folder as their output" in capsys.readouterr().err
+
+
+def test_a_bad_file_among_good_ones(folder, tmp_path, capsys):
+    np.save(folder / "mask.npy", np.ones((2, 3), bool))
+    arguments = ["barcode", str(folder), "--journal", str(tmp_path / "j.jsonl"), "--plot", str(tmp_path / "bars")]
+    for _ in range(2):
+        assert run([*arguments, "--json"]) == 1
+        captured = capsys.readouterr()
+        document = json.loads(captured.out)
+        assert [Path(each["file"]).name for each in document["files"]] == ["a.npy", "b.npy"]
+        assert [Path(each["file"]).name for each in document["failures"]] == ["mask.npy"]
+        assert captured.err.startswith(f"error: 1 of 3 files failed\n  {folder / 'mask.npy'}: a probability map has")
+    (tmp_path / "bars" / "a.npy.png").unlink()
+    assert run(arguments) == 1
+    assert (tmp_path / "bars" / "a.npy.png").exists()

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image as Pillow
 
 from topoprior.cli import run
+from topoprior.imaging.io import read_image
 
 RING = np.zeros((6, 8), bool)
 RING[1:5, 1:6] = True
@@ -123,10 +125,96 @@ def test_wrong_options(tmp_path, capsys, options, message):
     assert re.match(f"error: .*{message}", captured.err)
 
 
-def test_one_bad_file_among_good_ones_prints_no_half_table(tmp_path, capsys):
-    np.save(tmp_path / "good.npy", RING)
-    (tmp_path / "bad.npy").write_text("words")
-    assert run(["betti", str(tmp_path / "good.npy"), str(tmp_path / "bad.npy"), "--json"]) == 1
+# Many files
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two good masks, two bad ones, and what is no mask at all."""
+    np.save(tmp_path / "b.npy", RING)
+    np.save(tmp_path / "a.npy", np.stack([TOUCHING, ~TOUCHING]))
+    (tmp_path / "c.npy").write_text("words")
+    np.save(tmp_path / "d.npy", np.full((2, 3), 7.5))
+    (tmp_path / "notes.txt").write_text("no image")
+    np.save(tmp_path / ".hidden.npy", RING)
+    (tmp_path / "deeper").mkdir()
+    np.save(tmp_path / "deeper" / "e.npy", RING)
+    return tmp_path
+
+
+def test_bad_files_are_told_at_the_end(folder, capsys):
+    assert run(["betti", str(folder), "--json"]) == 1
+    captured = capsys.readouterr()
+    document = json.loads(captured.out)
+    assert [Path(row["file"]).name for row in document["results"]] == ["a.npy", "b.npy"]
+    assert [Path(row["file"]).name for row in document["failures"]] == ["c.npy", "d.npy"]
+    first, second, third = captured.err.splitlines()
+    assert first == "error: 2 of 4 files failed"
+    assert second.startswith(f"  {folder / 'c.npy'} cannot be read as NPY: ")
+    assert third.startswith(f"  {folder / 'd.npy'}: probabilities must lie in [0, 1]")
+    assert run(["betti", str(folder)]) == 1
+    assert capsys.readouterr().out.count("\n") == 3
+
+
+@pytest.mark.parametrize("jobs", [["--jobs", "3"], ["-j", "2"], ["--jobs=-1"]])
+def test_jobs_change_nothing(folder, capsys, jobs):
+    assert run(["betti", str(folder)]) == 1
+    alone = capsys.readouterr()
+    assert run(["betti", str(folder), *jobs]) == 1
+    assert capsys.readouterr() == alone
+
+
+def test_files_and_folders_each_once(folder, capsys):
+    arguments = [folder / "b.npy", folder / "deeper", folder / "a.npy", folder / "b.npy"]
+    rows = betti(capsys, *arguments)["results"]
+    assert [Path(row["file"]).name for row in rows] == ["b.npy", "e.npy", "a.npy"]
+    (folder / "empty").mkdir()
+    assert run(["betti", str(folder / "empty")]) == 1
+    assert "empty holds no image: no file ends in .nii.gz, .nii, .png, .npy" in capsys.readouterr().err
+
+
+def test_when_all_fail_for_one_reason_it_is_told_once(folder, capsys):
+    assert run(["betti", str(folder / "a.npy"), str(folder / "b.npy"), "--label", "1", "--threshold", "0.5"]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "bad.npy cannot be read as NPY" in captured.err
+    assert re.fullmatch("error: 2 of 2 files failed, all of them with: .* choose label 1 .*not both\n", captured.err)
+
+
+def test_of_many_failures_some_are_shown(tmp_path, capsys):
+    for index in range(25):
+        (tmp_path / f"{index:02}.npy").write_text("words")
+    assert run(["betti", str(tmp_path)]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "error: 25 of 25 files failed"
+    assert "19.npy" in lines[20]
+    assert lines[21:] == ["  and 5 more"]
+
+
+def test_a_journal_remembers(folder, capsys, monkeypatch):
+    arguments = ["betti", str(folder), "--journal", str(folder / "counts.jsonl")]
+    assert run(arguments) == 1
+    before = capsys.readouterr()
+    np.save(folder / "d.npy", RING)
+    read = []
+    real = read_image
+    monkeypatch.setattr("topoprior.imaging.io.read_image", lambda path: read.append(path.name) or real(path))
+    assert run(arguments) == 1
+    after = capsys.readouterr()
+    assert read == ["c.npy", "d.npy"]
+    assert after.out.splitlines()[:-1] == before.out.splitlines()
+    assert "error: 1 of 4 files failed" in after.err
+    assert run([*arguments, "--threshold", "0.2"]) == 1
+    assert "counts.jsonl was begun with threshold None, now it is 0.2" in capsys.readouterr().err
+
+
+def test_comma_separated_values(tmp_path, capsys):
+    np.save(tmp_path / "ring.npy", RING)
+    np.save(tmp_path / "volume.npy", np.stack([RING, RING]))
+    assert run(["betti", str(tmp_path), "--csv"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "file,foreground,b0,b1,b2",
+        f"{tmp_path / 'ring.npy'},not 0,1,1,",
+        f"{tmp_path / 'volume.npy'},not 0,1,1,0",
+    ]
+    assert run(["betti", str(tmp_path), "--csv", "--json"]) == 1
+    assert "--json or --csv, one of the two" in capsys.readouterr().err

@@ -60,7 +60,7 @@ def test_version(capsys):
         ["betti"],
         ["betti", "a.npy", "--construction", "Q"],
         ["betti", "a.npy", "--slices", "one"],
-        ["barcode", "a.npy", "b.npy"],
+        ["barcode"],
         ["refine", "a.npy", "--prior", "1,1"],
         ["demo", "--sead", "3"],
     ],

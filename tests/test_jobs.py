@@ -119,7 +119,9 @@ def test_each_job_takes_its_share_of_the_cores(monkeypatch):
         assert set(for_each(threads, range(6), jobs=2).results.values()) == {4}
         assert set(for_each(threads, range(6), jobs=3).results.values()) == {2}
         assert set(for_each(threads, range(9), jobs=9).results.values()) == {1}
-        assert len(for_each(threads, range(9), jobs=-1).results) == 9
+        assert set(for_each(threads, range(9), jobs=-1).results.values()) == {1}
+        assert set(for_each(threads, range(2), jobs=4).results.values()) == {4}  # two items take two jobs
+        assert for_each(threads, range(1), jobs=4, backend="loky").results == {"0": 8}
         assert torch.get_num_threads() == 8
         torch.set_num_threads(2)  # as the user wished: never more
         assert set(for_each(threads, range(6), jobs=2).results.values()) == {2}

@@ -12,7 +12,9 @@ from cyclopts import App, CycloptsError, Parameter
 from topoprior.cli.barcode import barcode
 from topoprior.cli.betti import betti
 from topoprior.cli.demo import demo
+from topoprior.cli.output import FilesFailed
 from topoprior.cli.refine import refine
+from topoprior.jobs import one_line
 
 
 def _version() -> str:
@@ -32,11 +34,12 @@ app = App(
     version=_version,
     default_parameter=Parameter(negative=()),
     result_action="return_value",
+    suppress_keyboard_interrupt=False,
 )
 for _command, _arguments in (
     (demo, ""),
     (betti, "FILE... "),
-    (barcode, "FILE "),
+    (barcode, "FILE... "),
     (refine, "FILE... --prior 1,1 -o OUT "),
 ):
     _usage = f"Usage: topoprior {_command.__name__} {_arguments}[OPTIONS]"
@@ -44,7 +47,7 @@ for _command, _arguments in (
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0 done, 1 wrong input, 2 wrong usage.
+    """Run one command and return its exit status: 0 done, 1 wrong input, 2 wrong usage, 130 stopped by Ctrl-C.
 
     Args:
         arguments: The words after ``topoprior``; None for those of this process.
@@ -56,18 +59,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has seen enough, as in ``topoprior barcode map.npy | head``
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  # where Python flushes the rest when it ends
         return 0
-    except (ValueError, TypeError, OSError, ImportError) as error:
-        print(f"error: {_one_line(error)}", file=sys.stderr)
+    except FilesFailed as failed:
+        print(failed, file=sys.stderr)
         return 1
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130  # as shells say it
     return 0
 
 
 def main() -> None:
     """The console script ``topoprior``."""
     sys.exit(run())
-
-
-def _one_line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return " ".join(str(error).split()) or type(error).__name__

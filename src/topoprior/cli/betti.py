@@ -1,11 +1,23 @@
 """``topoprior betti``: components, loops and cavities of masks."""
 
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from topoprior.cli.options import Boundary, Construction, Files, Json, Slices
-from topoprior.cli.output import note, print_json, print_table, progress
+from topoprior.cli.inputs import images_of
+from topoprior.cli.options import Backend, Boundary, Construction, Csv, Files, Jobs, Journal, Json, Scheduler, Slices
+from topoprior.cli.output import (
+    check_all_done,
+    check_one_form,
+    failures_told,
+    note,
+    print_csv,
+    print_json,
+    print_table,
+    progress,
+)
 
 
 def betti(
@@ -22,36 +34,72 @@ def betti(
     slices: Slices = None,
     construction: Construction = "T",
     boundary: Boundary = "background",
+    jobs: Jobs = 1,
+    backend: Backend = "threading",
+    scheduler: Scheduler = None,
+    journal: Journal = None,
     json: Json = False,
+    csv: Csv = False,
 ) -> None:
     """Count the components (b0), loops (b1) and, in 3-D, cavities (b2) of masks.
 
     A file is a mask (0 and one other value), a label map (choose a label), or a probability map (cut at a threshold).
     In a volume b1 counts tunnels: a torus is 1,1,0 and a hollow ball 1,0,1.
     """
-    import topoprior
-    from topoprior.imaging.io import read_image
+    from topoprior.jobs import for_each
 
-    results: list[dict[str, Any]] = []
-    absent: list[str] = []
-    with progress("Counting", len(files)) as advance:
-        for path in files:
-            image = read_image(path)
-            mask, rule = image.foreground(threshold=threshold, label=label)
-            if label is not None and not mask.any():  # a slice may lack it; a file without it may be a slip
-                absent.append(str(path))
-            parts = image.cut(mask, slices)[:, None]
-            numbers = topoprior.betti_numbers(parts, construction=construction, boundary=boundary)[:, 0].tolist()
-            for index, row in enumerate(numbers):
-                place = {} if slices is None else {"slice": index}
-                results.append({"file": str(path), **place, "foreground": rule, "betti": row})
-            advance()
-    for name in absent:
-        note(f"note: {name} has no label {label} anywhere")
-    if json:
-        print_json({"construction": construction, "boundary": boundary, "results": results})
-    else:
-        print_table([_as_text(row) for row in results])
+    check_one_form(json=json, csv=csv)
+    images = images_of(files)
+    count = _Count(label, threshold, slices, construction, boundary)
+    with progress("Counting", len(images)) as advance:
+        outcome = for_each(
+            count,
+            images,
+            jobs=jobs,
+            backend=backend,
+            scheduler=scheduler,
+            reads=lambda path: [path],
+            journal=journal,
+            settings={"command": "betti", **asdict(count)},
+            advance=advance,
+        )
+    results = [row for counted in outcome.results.values() for row in counted["rows"]]
+    for name, counted in outcome.results.items():
+        if counted["absent"]:
+            note(f"note: {name} has no label {label} anywhere")
+    if json and results:
+        options = {"construction": construction, "boundary": boundary}
+        print_json({**options, "results": results, **failures_told(outcome.failures)})
+    elif results:
+        (print_csv if csv else print_table)([_as_text(row) for row in results])
+    check_all_done(outcome.failures, total=len(images))
+
+
+@dataclass(frozen=True)
+class _Count:
+    """Counts what one file holds, for `topoprior.jobs.for_each`."""
+
+    label: int | None
+    threshold: float | None
+    slices: int | None
+    construction: Construction
+    boundary: Boundary
+
+    def __call__(self, path: Path) -> dict[str, Any]:
+        import topoprior
+        from topoprior.imaging.io import read_image
+
+        image = read_image(path)
+        mask, rule = image.foreground(threshold=self.threshold, label=self.label)
+        parts = image.cut(mask, self.slices)[:, None]
+        numbers = topoprior.betti_numbers(parts, construction=self.construction, boundary=self.boundary)[:, 0].tolist()
+        places: list[dict[str, int]] = [{} if self.slices is None else {"slice": k} for k in range(len(numbers))]
+        rows = [
+            {"file": str(path), **place, "foreground": rule, "betti": row}
+            for place, row in zip(places, numbers, strict=True)
+        ]
+        # A slice may lack the label; a file without it may be a slip.
+        return {"rows": rows, "absent": self.label is not None and not mask.any()}
 
 
 def _as_text(row: dict[str, Any]) -> dict[str, object]:

@@ -26,6 +26,7 @@ Slices = Annotated[
 Overwrite = Annotated[bool, Parameter(help="Replace output files that exist.")]
 Json = Annotated[bool, Parameter(name="--json", help="Print one JSON document instead of a table.")]
 
+Csv = Annotated[bool, Parameter(name="--csv", help="Print comma-separated values instead of a table.")]
 _JOBS = Group("Many files", sort_key=8)
 Jobs = Annotated[
     int,

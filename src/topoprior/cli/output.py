@@ -1,10 +1,65 @@
 """What the commands print: tables and JSON on standard output, progress on standard error."""
 
+import csv
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from topoprior.jobs import Failure
+
+_FAILURES_SHOWN = 20
+
+
+class FilesFailed(Exception):  # noqa: N818  # not one error, but what is left to say after the work
+    """Some files could not be done. The others are, and are told before this ends the command.
+
+    Args:
+        failures: At least one.
+        total: How many files there were.
+    """
+
+    def __init__(self, failures: "Sequence[Failure]", *, total: int) -> None:
+        self.failures, self.total = failures, total
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        count, first = len(self.failures), self.failures[0]
+        if self.total == 1:
+            return f"error: {first.error}"
+        if count > 1 and all(failure.error == first.error for failure in self.failures):
+            return f"error: {count} of {self.total} files failed, all of them with: {first.error}"
+        shown = [f"  {failure}" for failure in self.failures[:_FAILURES_SHOWN]]
+        more = [f"  and {count - _FAILURES_SHOWN} more"] if count > _FAILURES_SHOWN else []
+        return "\n".join([f"error: {count} of {self.total} files failed", *shown, *more])
+
+
+def check_one_form(*, json: bool, csv: bool) -> None:
+    """Refuse two forms of output at once.
+
+    Raises:
+        ValueError: If both are asked for.
+    """
+    if json and csv:
+        raise ValueError("say --json or --csv, one of the two")
+
+
+def failures_told(failures: "Sequence[Failure]") -> dict[str, list[dict[str, str]]]:
+    """What a JSON document says of files that failed: nothing if none did."""
+    return {"failures": [{"file": failure.name, "error": failure.error} for failure in failures]} if failures else {}
+
+
+def check_all_done(failures: "Sequence[Failure]", *, total: int) -> None:
+    """End the command if files failed.
+
+    Raises:
+        FilesFailed: If there are failures.
+    """
+    if failures:
+        raise FilesFailed(failures, total=total)
 
 
 def print_json(document: object) -> None:
@@ -12,10 +67,17 @@ def print_json(document: object) -> None:
     print(json.dumps(document, indent=2, allow_nan=False))
 
 
+def print_csv(rows: Sequence[Mapping[str, object]]) -> None:
+    """Print rows as comma-separated values under their names; what a row lacks is empty."""
+    writer = csv.DictWriter(sys.stdout, _columns(rows), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+
+
 def print_table(rows: Sequence[Mapping[str, object]]) -> None:
     """Print rows as aligned columns under their names; numbers are set right, what a row lacks is a dash."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    cells = [names, *([str(row.get(name, "-")) for name in names] for row in rows)]
+    names = _columns(rows)
+    cells = [names, *(["-" if row.get(name) is None else str(row[name]) for name in names] for row in rows)]
     columns = list(zip(*cells, strict=True))
     widths = [max(map(len, column)) for column in columns]
     numeric = [all(map(_is_number, column[1:])) for column in columns]
@@ -52,6 +114,10 @@ def progress(stage: str, total: int) -> Iterator[Callable[[], None]]:
     with stages() as report:
         report(stage, 0, total)
         yield lambda: report(stage, next(done), total)
+
+
+def _columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
 
 
 def note(text: str) -> None:

@@ -8,7 +8,7 @@ would only wait for each other. Workers of somebody else's cluster keep the numb
 import importlib
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar, get_args
@@ -37,14 +37,14 @@ def check_workers(jobs: int, backend: Backend, scheduler: str | None) -> None:
 
 
 def as_completed(
-    work: Callable[[Item], Result], items: Iterable[Item], *, jobs: int, backend: Backend, scheduler: str | None
+    work: Callable[[Item], Result], items: Sequence[Item], *, jobs: int, backend: Backend, scheduler: str | None
 ) -> Iterator[Result]:
     """The results of ``work`` on each item, in the order in which they are ready.
 
     Args:
         work: Must be picklable unless it runs in this process.
-        items: Taken one by one, a few more than there are workers.
-        jobs: How many at once; -1 for one on each core.
+        items: Handed out one by one, a few more than there are workers.
+        jobs: How many at once; -1 for one on each core. Never more than there are items.
         backend: Who works. One job of ``"threading"`` or ``"loky"`` runs here and now, with all threads.
         scheduler: Address of a cluster; None to take the one that the environment names, or else to start one here.
 
@@ -55,8 +55,8 @@ def as_completed(
     import joblib  # type: ignore[import-untyped]
     from joblib.externals.loky.process_executor import TerminatedWorkerError  # type: ignore[import-untyped]
 
-    jobs = joblib.cpu_count() if jobs == -1 else jobs
-    if jobs == 1 and backend not in _CLUSTERS:
+    jobs = min(joblib.cpu_count() if jobs == -1 else jobs, len(items))
+    if jobs == 0 or (jobs == 1 and backend not in _CLUSTERS):
         yield from map(work, items)
         return
     cluster = _CLUSTERS.get(backend, _this_machine)
