@@ -8,9 +8,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from topoprior import training
+    from topoprior import baselines, training
     from topoprior.evaluation import metrics
-    from topoprior.imaging import networks, phantoms
+    from topoprior.imaging import corrupt, networks, phantoms
     from topoprior.losses import functional
     from topoprior.losses.betti_prior_loss import BettiPriorLoss
     from topoprior.losses.functional import betti_prior_loss
@@ -28,8 +28,10 @@ _HOMES = {
     "BettiPriorLoss": "topoprior.losses.betti_prior_loss",
     "PersistenceDiagrams": "topoprior.topology.diagram",
     "RefinementResult": "topoprior.refinement.result",
+    "baselines": "topoprior",
     "betti_numbers": "topoprior.topology.betti",
     "betti_prior_loss": "topoprior.losses.functional",
+    "corrupt": "topoprior.imaging",
     "functional": "topoprior.losses",
     "metrics": "topoprior.evaluation",
     "networks": "topoprior.imaging",
@@ -46,8 +48,10 @@ __all__ = [
     "BettiPriorLoss",
     "PersistenceDiagrams",
     "RefinementResult",
+    "baselines",
     "betti_numbers",
     "betti_prior_loss",
+    "corrupt",
     "functional",
     "metrics",
     "networks",
