@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from topoprior import baselines, training
-    from topoprior.evaluation import metrics
+    from topoprior.evaluation import metrics, statistics
     from topoprior.imaging import corrupt, networks, phantoms
     from topoprior.losses import functional
     from topoprior.losses.betti_prior_loss import BettiPriorLoss
@@ -40,6 +40,7 @@ _HOMES = {
     "plot": "topoprior.viewing",
     "refine": "topoprior.refinement.network",
     "refine_map": "topoprior.refinement.probability_map",
+    "statistics": "topoprior.evaluation",
     "training": "topoprior",
 }
 
@@ -60,6 +61,7 @@ __all__ = [
     "plot",
     "refine",
     "refine_map",
+    "statistics",
     "training",
 ]
 
