@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 
 from topoprior import BettiPrior
 from topoprior.imaging.datasets.classes import class_numbers, class_values, find_classes
-from topoprior.imaging.datasets.folders import check_alike, load_cases
+from topoprior.imaging.datasets.folders import load_cases
 from topoprior.imaging.datasets.pairs import files_at, labelled_images, unlabelled_images
 from topoprior.imaging.datasets.priors import read_priors
 from topoprior.imaging.datasets.settings import DataSettings, ValidationSettings
@@ -368,15 +368,6 @@ def test_a_row_of_a_table_for_a_slice_that_is_not_there(tmp_path):
     priors = read_priors(str(tmp_path / "priors.csv"), ["x"])
     with pytest.raises(ValueError, match="line 4: no image has slice 2"):
         load(tmp_path, preparation=Preparation(slices=2), priors=priors)
-
-
-def test_sets_that_do_not_go_together(tmp_path):
-    folders(tmp_path)
-    save(tmp_path / "u/c_0000.npy", np.zeros((5, 6)))
-    save(tmp_path / "u/c_0001.npy", np.zeros((5, 6)))
-    other = load_cases(unlabelled_images(files_at(tmp_path / "u"), channels=True), preparation=AS_IT_IS)
-    with pytest.raises(ValueError, match="labelled and unlabelled images must have the same channels, got 1 and 2"):
-        check_alike(load(tmp_path), other, names=("labelled", "unlabelled"))
 
 
 # Settings

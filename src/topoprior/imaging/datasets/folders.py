@@ -113,37 +113,6 @@ def read_channels(files: ImageFiles) -> list[Image]:
     return channels
 
 
-def check_alike(first: Cases, second: Cases, *, names: tuple[str, str]) -> None:
-    """Refuse two sets whose images differ in shape or number of channels.
-
-    Args:
-        first: One of them.
-        second: The other.
-        names: What they are called in the error.
-
-    Raises:
-        ValueError: As said.
-
-    Examples:
-        >>> check_alike(Cases(torch.zeros(1, 1, 4, 5), None, ("a",)), Cases(torch.zeros(1, 1, 5, 5), None, ("b",)),
-        ...     names=("labelled", "unlabelled"))
-        Traceback (most recent call last):
-        ValueError: labelled and unlabelled images must have one shape after preparation, got (4, 5) of a and (5, 5)
-        of b: give size, such as 4,5
-    """
-    shapes = [cases.images.shape[1:] for cases in (first, second)]
-    if shapes[0] == shapes[1]:
-        return
-    both = f"{names[0]} and {names[1]} images"
-    if shapes[0][0] != shapes[1][0]:
-        raise ValueError(f"{both} must have the same channels, got {shapes[0][0]} and {shapes[1][0]} of them")
-    sides = [tuple(shape[1:]) for shape in shapes]
-    raise ValueError(
-        f"{both} must have one shape after preparation, got {sides[0]} of {first.names[0]} and {sides[1]} of "
-        f"{second.names[0]}: give size, such as {_smallest(*sides)}"
-    )
-
-
 def _read(files: ImageFiles, preparation: Preparation, classes: Classes | None) -> _Prepared:
     channels = read_channels(files)
     image = channels[0]
