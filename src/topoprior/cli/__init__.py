@@ -14,6 +14,7 @@ from topoprior.cli.betti import betti
 from topoprior.cli.demo import demo
 from topoprior.cli.output import FilesFailed
 from topoprior.cli.refine import refine
+from topoprior.cli.train import train
 from topoprior.jobs import one_line
 
 
@@ -41,6 +42,7 @@ for _command, _arguments in (
     (betti, "FILE... "),
     (barcode, "FILE... "),
     (refine, "FILE... --prior 1,1 -o OUT "),
+    (train, "--config RUN.yaml [KEY=VALUE...] "),
 ):
     _usage = f"Usage: topoprior {_command.__name__} {_arguments}[OPTIONS]"
     app.command(_command, usage=_usage, help_epilogue="")
