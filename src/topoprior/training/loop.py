@@ -215,7 +215,8 @@ class Loop:
 
     def _mean_over_processes(self, values: list[float]) -> float:
         mean = torch.tensor(sum(values) / len(values), dtype=torch.float64, device=self.fabric.device)
-        return cast("float", self._sum_over_processes(mean).item()) / self.fabric.world_size
+        processes: int = self.fabric.world_size
+        return self._sum_over_processes(mean).item() / processes
 
 
 def renew(network: nn.Module, seed: int) -> None:
