@@ -27,6 +27,9 @@ BLOB = np.full((9, 12), 0.2, np.float32)  # (1, 0)
 BLOB[3:6, 2:9] = 0.8
 
 
+JOURNAL = ".topoprior-refine.jsonl"
+
+
 def refined(capsys, *arguments) -> dict:
     assert run(["refine", *map(str, arguments), "--json"]) == 0
     captured = capsys.readouterr()
@@ -161,7 +164,7 @@ def test_several_files_go_into_a_folder(tmp_path, capsys):
     assert [row["file"] for row in rows] == [str(ring), str(blob)]
     assert [row["betti_after"] for row in rows] == [[1, 1], [1, 0]]
     made = {f"{folder}/{name}" for folder in ("masks", "maps") for name in ("ring.npy", "blob.png")}
-    assert names(tmp_path) == {"ring.npy", "blob.png", "priors.csv", *made}
+    assert names(tmp_path) == {"ring.npy", "blob.png", "priors.csv", f"masks/{JOURNAL}", *made}
     assert set(np.unique(topoprior_read(tmp_path / "masks" / "blob.png"))) == {0, 255}
     np.testing.assert_allclose(topoprior_read(tmp_path / "maps" / "blob.png") / 65535, BLOB, atol=0.002)
 
@@ -400,7 +403,7 @@ def no_work(monkeypatch):
             ["map.npy", "-o", "o.npy", "--probability", "o.npy", "--prior", "1,1"],
             "would be written over another output",
         ),
-        (["map.npy", "map.npy", "-o", "out", "--prior", "1,1"], "out/map.npy would be written over another output"),
+        (["map.npy", "sub/map.npy", "-o", "out", "--prior", "1,1"], "out/map.npy would be written over another output"),
         (["map.npy", "stack.npy", "-o", "out.npy", "--prior", "1,1"], "several inputs need a folder"),
         (["map.npy", "-o", "priors.csv", "--prior", "1,1"], "the output must be a folder or end in .nii.gz"),
         (
@@ -410,7 +413,13 @@ def no_work(monkeypatch):
         (["map.npy", "-o", "none/out.npy", "--prior", "1,1"], "none is no folder"),
         (["map.npy", "-o", "none/out", "--prior", "1,1"], "none is no folder"),
         (["stack.npy", "-o", "out.png", "--prior", "1,1", "--slices", "2"], "a PNG holds an image with 2 axes, got 3"),
-        (["map.npy", "broken.nii.gz", "-o", "out", "--prior", "1,1"], "broken.nii.gz cannot be read as NIfTI"),
+        (["broken.nii.gz", "-o", "out.nii.gz", "--prior", "1,1"], "broken.nii.gz cannot be read as NIfTI"),
+        (["sub", "words.txt", "-o", "out", "--prior", "1,1"], "words.txt: the file name must end in"),
+        (
+            ["map.npy", "sub", "-o", "out", "--priors", "slices.csv", "--slices", "0", "--csv", "--json"],
+            "--json or --csv",
+        ),
+        (["map.npy", "-o", "out.npy", "--prior", "1,1", "--jobs", "0"], "jobs must be at least 1, or -1"),
         (["map.npy", "absent.npy", "-o", "out", "--prior", "1,1"], "absent.npy does not exist"),
         (["nan.npy", "-o", "out.npy", "--prior", "1,1"], r"nan.npy: values must be finite, got nan at index \(0, 1\)"),
         (["labels.npy", "-o", "out.npy", "--prior", "1,1"], "a probability map has floating-point values"),
@@ -432,9 +441,11 @@ def test_wrong_input_is_found_before_the_work(tmp_path, monkeypatch, capsys, arg
     (tmp_path / "slices.csv").write_text("slice,b0,b1\n0,1,1\n")
     (tmp_path / "far.csv").write_text("file,slice,b0,b1\nstack.npy,0,1,1\nstack.npy,1,1,1\nstack.npy,2,1,1\n")
     (tmp_path / "flat.csv").write_text("file,b0,b1,b2\nother.npy,1,1,1\nmap.npy,1,1,0\n")
-    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    (tmp_path / "sub").mkdir()
+    save(tmp_path / "sub" / "map.npy", BLOB)
+    before = {path: path.is_dir() or path.read_bytes() for path in tmp_path.rglob("*")}
     assert re.search(message, refused(capsys, *arguments))
-    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert {path: path.is_dir() or path.read_bytes() for path in tmp_path.rglob("*")} == before
 
 
 def test_options_that_the_library_refuses(tmp_path, capsys):
@@ -446,7 +457,7 @@ def test_options_that_the_library_refuses(tmp_path, capsys):
     assert names(tmp_path) == {"map.npy"}
 
 
-def test_an_error_in_the_middle_keeps_finished_files_and_no_halves(tmp_path, monkeypatch, capsys):
+def test_a_full_disk_leaves_no_halves(tmp_path, monkeypatch, capsys):
     first, second = save(tmp_path / "a.npy", GAP), save(tmp_path / "b.npy", GAP)
     real = np.save
 
@@ -457,8 +468,12 @@ def test_an_error_in_the_middle_keeps_finished_files_and_no_halves(tmp_path, mon
         real(path, values, **options)
 
     monkeypatch.setattr(np, "save", disk_full)
-    assert "No space left on device" in refused(capsys, first, second, "--prior", "1,1", "-o", tmp_path / "out")
-    assert names(tmp_path) == {"a.npy", "b.npy", "out/a.npy"}
+    assert run(["refine", str(first), str(second), "--prior", "1,1", "-o", str(tmp_path / "out")]) == 1
+    captured = capsys.readouterr()
+    assert "error: 1 of 2 files failed" in captured.err
+    assert "No space left on device" in captured.err
+    assert [line.split()[0] for line in captured.out.splitlines()] == ["file", str(first)]
+    assert names(tmp_path) == {"a.npy", "b.npy", "out/a.npy", f"out/{JOURNAL}"}
     assert betti(np.load(tmp_path / "out" / "a.npy") > 0) == [1, 1]
 
 
@@ -478,3 +493,17 @@ def test_the_stated_defaults_are_those_of_the_library():
         assert said is not None
         for function, value in ((topoprior.refine_map, said[1]), (topoprior.refine, said[2] or said[1])):
             assert inspect.signature(function).parameters[name].default == float(value)
+
+
+# Many files
+
+
+def test_the_device(tmp_path, capsys):
+    path = save(tmp_path / "map.npy", GAP)
+    refined(capsys, path, "--prior", "1,1", "-o", tmp_path / "a.npy", "--device", "cpu")
+    if torch.cuda.is_available():
+        refined(capsys, path, "--prior", "1,1", "-o", tmp_path / "b.npy", "--device", "cuda")
+        np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), np.load(tmp_path / "b.npy"))
+    else:
+        error = refused(capsys, path, "--prior", "1,1", "-o", tmp_path / "b.npy", "--device", "cuda")
+        assert error == "error: --device cuda needs a GPU, and torch finds none: take cpu or auto\n"

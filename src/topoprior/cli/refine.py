@@ -1,21 +1,49 @@
 """``topoprior refine``: masks with the wanted topology, from probability maps or from a network and its images."""
 
-from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
-from topoprior.cli.options import Boundary, Construction, Files, Json, Overwrite, Slices
-from topoprior.cli.output import note, print_json, print_table, progress
+from topoprior.cli.inputs import images_of
+from topoprior.cli.options import (
+    Backend,
+    Boundary,
+    Construction,
+    Csv,
+    Device,
+    Files,
+    Jobs,
+    Json,
+    Overwrite,
+    Scheduler,
+    Slices,
+)
+from topoprior.cli.output import (
+    check_all_done,
+    check_one_form,
+    failures_told,
+    note,
+    print_csv,
+    print_json,
+    print_table,
+    progress,
+    stages,
+)
 
 if TYPE_CHECKING:
-    from topoprior.cli.plan import Job, PlaceOf, PriorOf
-    from topoprior.cli.refiners import Refiner
-    from topoprior.imaging.image import Array
-    from topoprior.priors.table import PriorTable
-    from topoprior.refinement.result import RefinementResult
+    from collections.abc import Callable, Iterator
+
+    from topoprior.cli.refinement import Refined
+    from topoprior.cli.wanted import Wanted
+    from topoprior.jobs import Outcome
     from topoprior.viewing.report import Case
+
+_JOURNAL = ".topoprior-refine.jsonl"
 
 _WANTED = Group("What is wanted (one of the two)", sort_key=1)
 _NETWORK = Group("With a network", sort_key=3)
@@ -99,8 +127,13 @@ def refine(
     ] = None,
     construction: Annotated[Construction, Parameter(group=_METHOD)] = "T",
     boundary: Annotated[Boundary, Parameter(group=_METHOD)] = "background",
+    device: Annotated[Device, Parameter(group=_METHOD)] = "auto",
     overwrite: Overwrite = False,
+    jobs: Jobs = 1,
+    backend: Backend = "threading",
+    scheduler: Scheduler = None,
     json: Json = False,
+    csv: Csv = False,
 ) -> None:
     """Give masks the topology that is wanted, near the probabilities that they come from.
 
@@ -109,130 +142,97 @@ def refine(
     table tells Betti numbers before and after, whether they are right now, how many pixels of the mask changed, and why
     the refinement stopped: already right, topology right (with the margin), or no more steps (then the best mask that
     was seen is kept; it may well be right).
+
+    A folder of masks gets a journal, .topoprior-refine.jsonl: the same command goes on where it was stopped.
     """
     from topoprior.cli.plan import plan
-    from topoprior.cli.refiners import refiner
+    from topoprior.cli.refinement import Refined, Refinement
+    from topoprior.cli.wanted import Wanted
+    from topoprior.jobs import for_each
 
+    check_one_form(json=json, csv=csv)
     if report is not None and report.suffix.lower() != ".html":
         raise ValueError(f"{report}: the report's name must end in .html")
     given = {"weight": weight, "learning_rate": learning_rate, "max_steps": max_steps, "margin": margin}
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     shared: dict[str, Any] = {"threshold": threshold, "construction": construction, "boundary": boundary}
-    refine_slice = refiner(
-        network, activation=activation, normalise=normalise, channel=channel, options=options | shared
-    )
-    table = _table(prior, priors)
-    jobs = plan(
-        files,
-        read=refine_slice.read,
-        prior_of=_prior_of(prior, table),
-        place_of=_place_of(prior, table),
+    refinement = Refinement(
+        network=network,
+        activation=activation,
+        normalise=normalise,
+        channel=channel,
+        device=device,
         slices=slices,
+        options=tuple((options | shared).items()),
+        pictures=report is not None,
+        run=token_hex(8),
+    )
+    settings = refinement.settings()
+    images = images_of(files)
+    wanted = Wanted.of(prior, priors)
+    planned = plan(
+        images,
+        wanted=wanted,
+        cut=slices is not None,
         boundary=boundary,
         output=output,
         probability=probability,
         report=report,
         overwrite=overwrite,
     )
-    if table is not None and slices is not None:
-        table.check_slices({job.source: len(job.priors) for job in jobs})
-    results: list[dict[str, Any]] = []
-    cases: list[Case] = []
-    with progress("Refining", sum(len(job.priors) for job in jobs)) as advance:
-        for job in jobs:
-            values, refined = _refine_file(job, refine_slice, slices, advance, overwrite=overwrite)
-            results += _rows(job, refined, cut=slices is not None)
-            if report is not None:
-                cases += _cases(job, values, refined, threshold, cut=slices is not None)
-    if report is not None:
+    with _bars(len(planned)) as (advance, on_slice):
+        outcome = for_each(
+            refinement if on_slice is None else replace(refinement, on_slice=on_slice),
+            planned,
+            name=lambda job: str(job.source),
+            jobs=jobs,
+            backend=backend,
+            scheduler=scheduler,
+            reads=lambda job: [job.source],
+            writes=lambda job: job.writes,
+            given=lambda job: job.wanted.told(),
+            overwrite=overwrite,
+            journal=output / _JOURNAL if output.is_dir() else None,
+            settings={"command": "refine", **settings},
+            record=lambda refined: refined.rows,
+            restore=Refined,
+            advance=advance,
+        )
+    results = [row for refined in outcome.results.values() for row in refined.rows]
+    cases = [case for refined in outcome.results.values() for case in refined.cases]
+    if report is not None and cases:
         _write_report(report, cases, overwrite=overwrite, given=given, network=network, **shared)
+    _tell(results, outcome, wanted, report=report is not None)
+    if json and results:
+        print_json({**shared, "results": results, **failures_told(outcome.failures)})
+    elif results:
+        (print_csv if csv else print_table)([_as_text(row) for row in results])
+    check_all_done(outcome.failures, total=len(images))
+
+
+@contextmanager
+def _bars(files: int) -> "Iterator[tuple[Callable[[], None], Callable[[int, int], None] | None]]":
+    """A progress bar: of the files, or of the slices of a single one."""
+    if files == 1:
+        with stages() as report:
+            yield lambda: None, partial(report, "Refining")
+    else:
+        with progress("Refining", files) as advance:
+            yield advance, None
+
+
+def _tell(results: list[dict[str, Any]], outcome: "Outcome[Refined]", wanted: "Wanted", *, report: bool) -> None:
+    """What is remarkable about a run that went well."""
     failed = sum(not row["succeeded"] for row in results)
     if failed:
         note(f"note: {failed} of {len(results)} did not reach their prior; the best mask seen is kept")
-    if json:
-        print_json({**shared, "results": results})
-    else:
-        print_table([_as_text(row) for row in results])
-
-
-def _table(prior: str | None, priors: Path | None) -> "PriorTable | None":
-    from topoprior.priors.table import read_prior_table
-
-    if (prior is None) == (priors is None):
-        raise ValueError("say what is wanted with --prior or --priors, one of the two")
-    return None if priors is None else read_prior_table(priors)
-
-
-def _prior_of(prior: str | None, table: "PriorTable | None") -> "PriorOf":
-    from topoprior.priors.betti_prior import BettiPrior
-
-    if table is not None:
-        return lambda file, index: table.prior(file, slice_index=index)
-    same = BettiPrior.parse(prior or "")
-    return lambda file, index: same  # noqa: ARG005
-
-
-def _place_of(prior: str | None, table: "PriorTable | None") -> "PlaceOf":
-    if table is not None:
-        return lambda file, index: table.place(file, slice_index=index)
-    return lambda file, index: f"--prior {prior}"  # noqa: ARG005
-
-
-def _refine_file(
-    job: "Job", refine_slice: "Refiner", slices: int | None, advance: Callable[[], None], *, overwrite: bool
-) -> "tuple[Array, list[RefinementResult]]":
-    """Refine all slices of a file and write what belongs to it; the slices as they were, and what came of them."""
-    import numpy as np
-
-    from topoprior.imaging.io import read_image, write_mask, write_probability
-
-    image = read_image(job.source)
-    parts, refined = image.cut(refine_slice.read(image), slices), []
-    for index, (part, prior) in enumerate(zip(parts, job.priors, strict=True)):
-        try:
-            refined.append(refine_slice(part, prior))
-        except (ValueError, TypeError) as error:
-            place = "" if slices is None else f", slice {index}"
-            raise type(error)(f"{job.source}{place}: {error}") from error
-        advance()
-    job.mask.parent.mkdir(exist_ok=True)
-    mask = image.join(np.concatenate([one.mask[0].numpy() for one in refined]), slices)
-    write_mask(job.mask, mask, like=image, overwrite=overwrite)
-    if job.probability is not None:
-        job.probability.parent.mkdir(exist_ok=True)
-        probability = image.join(np.concatenate([one.output[0].numpy() for one in refined]), slices)
-        write_probability(job.probability, probability, like=image, overwrite=overwrite)
-    return parts, refined
-
-
-def _rows(job: "Job", refined: "list[RefinementResult]", *, cut: bool) -> list[dict[str, Any]]:
-    return [
-        {
-            "file": str(job.source),
-            **({"slice": index} if cut else {}),
-            "prior": str(prior),
-            **_summary(one),
-            "output": str(job.mask),
-        }
-        for index, (one, prior) in enumerate(zip(refined, job.priors, strict=True))
-    ]
-
-
-def _summary(result: "RefinementResult") -> dict[str, Any]:
-    """What a result tells, its Betti numbers those of its one channel."""
-    summary = result.summary()
-    return {**summary, **{name: summary[name][0] for name in ("betti_before", "betti_after")}}
-
-
-def _cases(
-    job: "Job", parts: "Array", refined: "list[RefinementResult]", threshold: float, *, cut: bool
-) -> "list[Case]":
-    from topoprior.viewing.report import Case
-
-    return [
-        Case.of(f"{job.source}{f', slice {index}' if cut else ''}", part, result, prior, threshold=threshold)
-        for index, (part, result, prior) in enumerate(zip(parts, refined, job.priors, strict=True))
-    ]
+    if outcome.skipped:
+        pictures = ", and are not in the report" if report else ""
+        note(f"note: {len(outcome.skipped)} of {len(outcome.results)} files were done before{pictures}")
+    try:
+        wanted.check_slices({name: len(refined.rows) for name, refined in outcome.results.items()})
+    except ValueError as error:  # which a single file is refused for; of several each may lack a slice
+        note(f"note: {error}")
 
 
 def _write_report(

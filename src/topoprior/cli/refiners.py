@@ -7,6 +7,8 @@ import numpy as np
 import torch
 
 import topoprior
+from topoprior.cli.device import chosen_device
+from topoprior.cli.options import Device
 from topoprior.imaging.image import Array, Image
 from topoprior.imaging.networks import Activation, LoadedNetwork, Normalisation, load
 from topoprior.priors.betti_prior import BettiPrior
@@ -30,10 +32,12 @@ class MapRefiner:
     Attributes:
         activation: ``"sigmoid"`` if the files hold logits.
         options: For `topoprior.refine_map`.
+        device: Where to compute.
     """
 
     activation: str | None
     options: dict[str, Any]
+    device: torch.device
 
     def read(self, image: Image) -> Array:
         """The probabilities."""
@@ -41,7 +45,8 @@ class MapRefiner:
 
     def __call__(self, values: Array, prior: BettiPrior) -> RefinementResult:
         """Refine one map."""
-        return topoprior.refine_map(values[None, None], prior, **self.options)
+        probability = torch.tensor(np.ascontiguousarray(values), device=self.device)
+        return topoprior.refine_map(probability[None, None], prior, **self.options)
 
 
 @dataclass(frozen=True)
@@ -49,14 +54,16 @@ class NetworkRefiner:
     """Refines a network on images by `topoprior.refine`, each time from the network's own weights.
 
     Attributes:
-        loaded: The network, its activation and the normalisation of its images.
+        loaded: The network on its device, its activation and the normalisation of its images.
         channel: Which output channel has the prior; None for the only one.
         options: For `topoprior.refine`.
+        device: Where to compute.
     """
 
     loaded: LoadedNetwork
     channel: int | None
     options: dict[str, Any]
+    device: torch.device
 
     def read(self, image: Image) -> Array:
         """The intensities."""
@@ -64,7 +71,7 @@ class NetworkRefiner:
 
     def __call__(self, values: Array, prior: BettiPrior) -> RefinementResult:
         """Normalise one image, and refine the network on it."""
-        image = self.loaded.normalise(torch.from_numpy(np.ascontiguousarray(values))[None, None])
+        image = self.loaded.normalise(torch.from_numpy(np.ascontiguousarray(values))[None, None].to(self.device))
         channels = self._output_channels(image)
         channel = self._checked_channel(channels)
         anything = BettiPrior(*[None] * prior.dimensions)
@@ -106,6 +113,7 @@ def refiner(
     normalise: Normalisation | None,
     channel: int | None,
     options: dict[str, Any],
+    device: Device = "cpu",
 ) -> Refiner:
     """The refiner that the arguments of the command ask for.
 
@@ -115,10 +123,11 @@ def refiner(
         normalise: Of the network's images; None for what the network says.
         channel: Of the network's output.
         options: For `topoprior.refine` or `topoprior.refine_map`.
+        device: Where to compute.
 
     Raises:
         OSError, TypeError: As :func:`topoprior.networks.load`.
-        ValueError: As there; or if an argument needs a network and there is none.
+        ValueError: As there; or if an argument needs a network or a GPU and there is none.
     """
     stated: Activation | None = None if activation == "none" else activation
     if network is None:
@@ -127,13 +136,14 @@ def refiner(
                 raise ValueError(f"{name} needs --network: without it the files are probability maps")
         if activation == "softmax":
             raise ValueError("--activation softmax needs the channels of a --network; a map takes none or sigmoid")
-        return MapRefiner(stated, options)
-    loaded = load(network)
+        return MapRefiner(stated, options, chosen_device(device))
+    loaded, place = load(network), chosen_device(device)
+    loaded = replace(loaded, network=loaded.network.to(place))
     if activation is not None:
         loaded = replace(loaded, activation=stated)
     if normalise is not None:
         loaded = replace(loaded, normalisation=normalise)
-    return NetworkRefiner(loaded, channel, options)
+    return NetworkRefiner(loaded, channel, options, place)
 
 
 def _one_channel(result: RefinementResult, channel: int, threshold: float) -> RefinementResult:

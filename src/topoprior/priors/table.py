@@ -15,7 +15,8 @@ that are not asked for are allowed: one table serves a whole data set.
 
 import csv
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path, PurePath
 
 from topoprior.priors.betti_prior import BettiPrior
@@ -66,6 +67,25 @@ class PriorTable:
             ValueError: As `prior`.
         """
         return f"{self.path}, line {self._row(file, slice_index)[0]}"
+
+    def only(self, file: str | Path) -> "PriorTable":
+        """The same table with no other rows than those that may belong to one image; small enough to be sent along.
+
+        Examples:
+            >>> rows = {(name, None): (line, BettiPrior(1, 1)) for line, name in enumerate(["a.png", "b.png"], start=2)}
+            >>> PriorTable(Path("priors.csv"), ("file",), rows).only("images/b.png").rows
+            {('b.png', None): (3, BettiPrior(1, 1))}
+        """
+        keys = (key for name in [*_ends(file), None] for key in self._keys_of.get(name, ()))
+        return replace(self, rows={key: self.rows[key] for key in keys})
+
+    @cached_property
+    def _keys_of(self) -> dict[str | None, list[tuple[str | None, int | None]]]:
+        """File of a row to its keys, so that thousands of files are looked up in a moment."""
+        keys: dict[str | None, list[tuple[str | None, int | None]]] = {}
+        for key in self.rows:
+            keys.setdefault(key[0], []).append(key)
+        return keys
 
     def check_slices(self, counts: Mapping[str | Path, int]) -> None:
         """Refuse rows for slices that the images do not have; rows of other images are left alone.
