@@ -103,9 +103,7 @@ def closing(mask: Mask, radius: int) -> Mask:
     distance = _distance_transform()
     if not mask.any():  # there would be nothing to measure the distance to
         return mask.copy()
-    margin = (
-        radius + 1
-    )  # the corners of this margin are never reached, so the second transform has something to measure to
+    margin = radius + 1  # its corners are never reached, so the second transform has something to measure to
     canvas = np.pad(mask, margin)
     dilated = distance(~canvas) <= radius
     eroded: Mask = distance(dilated) > radius
