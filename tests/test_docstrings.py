@@ -24,6 +24,7 @@ WITH_EXAMPLES = {
     "topoprior.refinement.probability_map",
     "topoprior.topology.betti",
     "topoprior.topology.diagram",
+    "topoprior.training.fitting",
 }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from topoprior.training.cases import Cases
-    from topoprior.training.fit import fit
+    from topoprior.training.fitting import fit
     from topoprior.training.result import TrainingResult
     from topoprior.training.settings import (
         AugmentationSettings,
@@ -30,7 +30,7 @@ _HOMES = {
     "SupervisedSettings": "settings",
     "TrainingResult": "result",
     "TrainingSettings": "settings",
-    "fit": "fit",
+    "fit": "fitting",
 }
 
 __all__ = [
@@ -52,7 +52,7 @@ def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'topoprior.training' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"topoprior.training.{_HOMES[name]}"), name)
-    globals()[name] = value  # the function `fit` in place of its module
+    globals()[name] = value
     return value
 
 

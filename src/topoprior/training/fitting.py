@@ -79,6 +79,26 @@ def fit(
 
     References:
         Clough et al. (2022), IEEE TPAMI 44(12), section 3.3, equation 6. PMC9721526.
+
+    Examples:
+        Two labelled rings, two more to choose by, and two of which no more is known than that they are rings:
+
+        >>> import topoprior as tp
+        >>> from topoprior.training import Cases, NetworkSettings, PriorSettings, SupervisedSettings
+        >>> images, masks = map(torch.from_numpy, tp.phantoms.ring_segmentation(6, size=40, seed=0))
+        >>> rings = Cases(images, masks[:, 0].byte(), tuple("abcdef"), ((tp.BettiPrior(1, 1),),) * 6)
+        >>> settings = TrainingSettings(  # far too short to learn much
+        ...     method="prior",
+        ...     network=NetworkSettings(channels=(4, 8)),
+        ...     supervised=SupervisedSettings(steps=4, batch_size=2),
+        ...     prior=PriorSettings(steps=2, batch_size=2, unlabelled_batch_size=2, keep="last"),
+        ... )
+        >>> labelled, validation, unlabelled = (rings.select([k, k + 1]) for k in (0, 2, 4))
+        >>> result = tp.training.fit(settings, labelled=labelled, validation=validation, unlabelled=unlabelled)
+        >>> [(phase.name, phase.steps) for phase in result.phases]
+        [('supervised', 4), ('prior', 2)]
+        >>> result.masks(unlabelled.images).shape
+        torch.Size([2, 1, 40, 40])
     """
     if not isinstance(settings, TrainingSettings):
         raise TypeError(f"settings must be TrainingSettings, got {type(settings).__name__}")
