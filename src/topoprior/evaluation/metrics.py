@@ -1,4 +1,4 @@
-"""How right a mask is: its topology against a prior, its pixels against a target.
+"""How right a mask is: its topology against a prior, its pixels, surface and centreline against a target.
 
 The Betti numbers are those of the loss, of the refinement and of the plots: one construction and one boundary
 setting for all of them.
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from topoprior.evaluation.distances import average_surface_distance, hausdorff95
 from topoprior.evaluation.masks import mask_pair
+from topoprior.evaluation.skeleton import cl_dice
 from topoprior.priors.betti_prior import resolve_priors
 from topoprior.topology.betti import betti_numbers
 
@@ -20,6 +22,16 @@ if TYPE_CHECKING:
 
     from topoprior.priors.betti_prior import PriorLike
     from topoprior.topology.filtration import Boundary, Construction
+
+__all__ = [
+    "average_surface_distance",
+    "betti_error",
+    "cl_dice",
+    "dice",
+    "distance_to_prior",
+    "hausdorff95",
+    "topological_success",
+]
 
 
 def topological_success(

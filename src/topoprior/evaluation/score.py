@@ -91,7 +91,7 @@ def score(
         (1, 0, 0, 1, 0)
     """
     mask = as_binary(prediction, name="prediction")
-    names = _names(mask, cases, classes)
+    names = named(mask, cases, classes)
     compared = _against(mask, target, spacing, measures)
     betti = betti_numbers(mask, construction=construction, boundary=boundary)
     error = None if prior is None else distance_to_prior(betti, prior)
@@ -149,7 +149,7 @@ def _against(
     return {measure: found[measure] for measure in wanted}
 
 
-def _names(
+def named(
     mask: Tensor, cases: Sequence[str], classes: Sequence[int | str] | None
 ) -> dict[tuple[int, int], tuple[str, int | str]]:
     """Case and class of each (image, channel)."""
