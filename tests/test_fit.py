@@ -212,8 +212,10 @@ def test_post_processing_goes_with_the_network(tmp_path):
 
 
 def test_a_crf_without_options_is_fitted_to_the_validation_cases():
-    result = fit(replace(SETTINGS, post_processing={"name": "crf"}), **DATA)
-    assert result.post_processing.as_dict()["name"] == "crf"
+    wide = {name: replace(cases, spacing=(3.0, 1.5)) for name, cases in DATA.items()}
+    result = fit(replace(SETTINGS, post_processing={"name": "crf"}), **wide)
+    found = result.post_processing.as_dict()
+    assert (found["name"], found["spacing"]) == ("crf", [2.0, 1.0])
     assert result.masks(DATA["validation"].images).dtype == torch.bool
 
 

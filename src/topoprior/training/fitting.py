@@ -212,7 +212,8 @@ def _post_processing(settings: TrainingSettings, result: TrainingResult, validat
     if settings.post_processing["name"] == "none":
         return None
     if settings.post_processing == {"name": "crf"}:
-        assert validation.labels is not None
+        assert validation.labels is not None  # noqa: S101 - checked
+        pixels = tuple(size / min(validation.spacing) for size in validation.spacing)  # distances in smallest sides
         probabilities = result.probabilities(validation.images)
-        return DenseCRF().fitted_to(probabilities, validation.images, (validation.labels == 1)[:, None])
+        return DenseCRF(spacing=pixels).fitted_to(probabilities, validation.images, (validation.labels == 1)[:, None])
     return post_processing(settings.post_processing)
