@@ -41,6 +41,19 @@ def test_nifti_values_and_geometry(tmp_path, ending):
     assert image.array.dtype == np.float32
 
 
+def test_spacing_is_that_of_the_header_in_millimetres(tmp_path):
+    image = nibabel.Nifti1Image(np.zeros((5, 7, 3), np.uint8), np.eye(4))
+    image.header.set_zooms((1.4, 2.0, 8.0))  # beside an affine of ones, as in the images of the ACDC challenge
+    nibabel.save(image, tmp_path / "sizes.nii")
+    np.testing.assert_array_equal(np.abs(np.diag(nibabel.load(tmp_path / "sizes.nii").affine)), 1)
+    assert read_image(tmp_path / "sizes.nii").spacing == (1.4, 2.0, 8.0)
+    image.header.set_xyzt_units("micron")
+    nibabel.save(image, tmp_path / "small.nii")
+    assert read_image(tmp_path / "small.nii").spacing == (0.0014, 0.002, 0.008)
+    np.save(tmp_path / "none.npy", PROBABILITY)
+    assert read_image(tmp_path / "none.npy").spacing is None
+
+
 def test_nifti_slope_is_applied(tmp_path):
     raw = np.array([[0, 51, 102], [153, 204, 255]], np.uint8)
     image = nibabel.Nifti1Image(raw, np.eye(4))

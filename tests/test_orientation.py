@@ -52,3 +52,7 @@ def test_without_geometry_the_array_is_shown_as_it_is(matrix):
     view = View.of(matrix, (0, 1))
     np.testing.assert_array_equal(view(plane), plane)
     assert view.aspect == 1
+
+
+def test_the_size_of_pixels_may_be_told_apart_from_the_directions():
+    assert View.of(affine("LPS", (1, 1, 1)), (0, 1), spacing=(1.5, 3.0, 8.0)).aspect == pytest.approx(2)

@@ -52,6 +52,20 @@ class Image:
     header: Any = None
     full_scale: int | None = None
 
+    @property
+    def spacing(self) -> tuple[float, ...] | None:
+        """Millimetres from pixel to pixel along each axis of ``shape``, three at most; None if the file does not say.
+
+        These are the header's pixel sizes (pixdim), not the lengths of the affine's columns. Where the two differ the
+        sizes are the ones to trust: the images of the ACDC challenge have an affine of ones beside them.
+        """
+        if self.header is None:
+            return None
+        unit = {"meter": 1000.0, "micron": 0.001}.get(self.header.get_xyzt_units()[0], 1.0)
+        # Decimal digits of single precision: 1.4 in a file is 1.4, not 1.3999999762.
+        sizes = tuple(round(float(size) * unit, 6) for size in self.header.get_zooms()[:3])
+        return sizes if min(sizes) > 0 and np.isfinite(sizes).all() else None
+
     def probability(self, *, activation: str | None = None) -> npt.NDArray[np.floating[Any]]:
         """The values as a probability map: floating point in [0, 1].
 

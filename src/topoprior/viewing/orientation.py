@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 
@@ -27,7 +29,7 @@ class View:
     aspect: float = 1.0
 
     @classmethod
-    def of(cls, affine: NDArray[Any] | None, axes: tuple[int, int]) -> View:
+    def of(cls, affine: NDArray[Any] | None, axes: tuple[int, int], *, spacing: Sequence[float] | None = None) -> View:
         """The view of the plane that these two axes span.
 
         With an affine, the patient's left is on the right, or else the back is; the back is at the bottom, or else the
@@ -36,6 +38,7 @@ class View:
         Args:
             affine: Voxel indices to millimetres, towards right, front and head, as in NIfTI; None if unknown.
             axes: The axes of the image, from 0, in their order.
+            spacing: Millimetres along each axis of the image; by default what the affine says.
 
         Examples:
             >>> View.of(np.diag([-1.5, -1.5, 8.0, 1.0]), (0, 1))  # runs left and back, as most scanners write
@@ -54,6 +57,8 @@ class View:
         towards = (directions[first, 0] > 0, directions[second, 1] > 0)  # right, front or head: the wrong way
         transposed = first < second
         row, column = (1, 0) if transposed else (0, 1)
+        if spacing is not None:
+            sizes = np.asarray(spacing, dtype=float)[list(axes)]
         return cls(transposed, (bool(towards[row]), bool(towards[column])), float(sizes[row] / sizes[column]))
 
     def __call__(self, plane: NDArray[Any]) -> NDArray[Any]:
