@@ -67,6 +67,16 @@ def test_construction_decides_what_touches():
     assert found(corner, construction="V") == [(0, False, (8, 9))]
 
 
+def test_a_difference_mends_by_the_construction_that_counts():
+    target = np.zeros((5, 9), dtype=bool)
+    target[1:3, 1:3] = target[3:5, 4:6] = target[3, 3] = True  # 3, 3 touches the first block at a corner only
+    prediction = target.copy()
+    prediction[3, 3] = False
+    one = BettiPrior(1, 0)
+    assert found(prediction, target, one) == [(0, False, (3, 4)), (0, True, (3, 3))]
+    assert found(prediction, target, one, construction="V") == [(0, False, (3, 4))]
+
+
 def test_boundary_decides_what_is_a_hole():
     inlet = RING.copy()
     inlet[1:4, 4] = False

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _MOST_PLANES = 3
 _MARGIN = 0.35  # of the larger side of what is shown; a heart fills a tenth of its slice
 _SIDE = 3.6  # of each part of the figure, in inches
+_LARGEST_RING = 0.55  # radius over the side of the picture: a ring round all of it points at nothing
 _LABEL_GREY = 0.45  # without an image, the label is drawn instead
 
 
@@ -164,6 +165,8 @@ def _ring(ax: Axes, region: Mask, fault: Fault, aspect: float) -> None:
         return
     (top, bottom), (left, right) = ((int(index.min()), int(index.max())) for index in np.nonzero(region))
     radius = max(0.75 * np.hypot(bottom - top + 1, right - left + 1), 0.04 * max(region.shape)) + 1.5
+    if radius > _LARGEST_RING * max(region.shape):
+        return
     shape: Any = {"width": 2 * radius, "height": 2 * radius / aspect, "fill": False}
     middle = ((left + right) / 2, (top + bottom) / 2)
     ax.add_patch(Ellipse(middle, **shape, edgecolor="white", linewidth=3.2))
