@@ -1,0 +1,292 @@
+"""What is printed and reported of a result table: means, conventions of connectivity, comparisons."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from topoprior.cli.scoring import CONVENTIONS, Scorer, verdict_column
+from topoprior.evaluation.aggregate import Summary, grouped, summarise
+from topoprior.evaluation.result_table import Row, Value
+from topoprior.evaluation.statistics import Comparison, compare
+from topoprior.priors.table import PriorTable
+from topoprior.viewing.report import scores
+
+if TYPE_CHECKING:
+    from topoprior.viewing.report import Evaluation
+
+Line = dict[str, str]
+
+_SMALL = 0.001
+
+
+def summaries(rows: Sequence[Row]) -> list[Row]:
+    """For each class and measure the mean with its 95 % interval, median, and what is left out, the topology first."""
+    columns = scores.measures(rows)
+    found = summarise(rows, columns=columns)
+    if any(row["target_success"] is not None for row in rows):
+        found += summarise(rows, columns=["target_success"], shares=["target_success"])
+    order = ["topological_success", "target_success", *columns]
+    classes = list(dict.fromkeys(row["class"] for row in rows))
+    found.sort(key=lambda each: (classes.index(each.group["class"]), order.index(each.column)))
+    return [_row(each) for each in found]
+
+
+def _row(summary: Summary) -> Row:
+    row = summary.as_row()
+    remark = f"{summary.infinite} infinite" if summary.infinite else None
+    return (
+        {"class": row["class"], "measure": summary.column}
+        | {name: row[name] for name in ("mean", "low", "high", "median", "values", "infinite")}
+        | {"remark": remark}
+    )
+
+
+def summary_lines(summary: Sequence[Row], *, dimensions: int, unit: str) -> list[Line]:
+    """The same in words."""
+    several = len({row["class"] for row in summary}) > 1
+    lines = []
+    for row in summary:
+        name = str(row["measure"])
+        line = {"class": str(row["class"])} if several else {}
+        line["score"] = scores.label(name, dimensions=dimensions, unit=unit)
+        line["mean"] = scores.text(name, row["mean"])
+        line["95 % interval"] = scores.interval(name, row["low"], row["high"])
+        line["median"] = "" if name in scores.SHARES else scores.text(name, row["median"])
+        line["cases"] = str(row["values"])
+        line["remark"] = str(row["remark"] or "")
+        lines.append(line)
+    return _filled(lines)
+
+
+def _filled(lines: list[Line]) -> list[Line]:
+    """Without the columns that are empty in all lines."""
+    empty = {name for name in lines[0] if not any(line[name] for line in lines)}
+    return [{name: cell for name, cell in line.items() if name not in empty} for line in lines]
+
+
+def connectivity(rows: Sequence[Row], other: Sequence[Row] | None = None, *, names: tuple[str, str]) -> list[Row]:
+    """The share of masks with the right topology by each convention, for each class.
+
+    Args:
+        rows: The result table.
+        other: Of another method; its shares are told too, if it has them.
+        names: Of the two methods.
+    """
+    found = []
+    for key, members in grouped(rows, ("class",)).items():
+        theirs = [row for row in other or [] if str(row["class"]) == str(key[0][1])]
+        for construction, boundary in CONVENTIONS:
+            column = verdict_column(construction, boundary)
+            line: Row = {"class": key[0][1], "construction": construction, "boundary": boundary}
+            line[names[0]] = _share(members, column)
+            if theirs and column in theirs[0]:
+                line[names[1]] = _share(theirs, column)
+            if members[0]["target_success"] is not None:
+                line["labels"] = _share(members, verdict_column(construction, boundary, start="target_success"))
+            line["other verdict"] = sum(row[column] != row["topological_success"] for row in members)
+            found.append(line)
+    return found
+
+
+def _share(rows: Sequence[Row], column: str) -> float:
+    values = [float(value) for row in rows if (value := row[column]) is not None and not isinstance(value, str)]
+    return sum(values) / len(values) if values else math.nan
+
+
+def connectivity_lines(found: Sequence[Row]) -> list[Line]:
+    """The same in words."""
+    several = len({row["class"] for row in found}) > 1
+    lines = []
+    for row in found:
+        line = {"class": str(row["class"])} if several else {}
+        line |= {"pixels touch": {"T": "at corners (T)", "V": "at faces (V)"}[str(row["construction"])]}
+        line |= {"outside": str(row["boundary"])}
+        for name, value in row.items():
+            if name not in ("class", "construction", "boundary", "other verdict"):
+                line[f"{name} right"] = scores.text("topological_success", value)
+        line["other verdict"] = str(row["other verdict"])
+        lines.append(line)
+    return lines
+
+
+def flips(found: Sequence[Row], names: tuple[str, str]) -> list[str]:
+    """Whether the better of two methods is another one by another convention, in a sentence for each class."""
+    sentences = []
+    for key, members in grouped(found, ("class",)).items():
+        if names[1] not in members[0]:
+            continue
+        better: dict[str, list[str]] = {}
+        for row in members:
+            ours, theirs = (float(row[name] or 0) for name in names)
+            if ours != theirs:
+                better.setdefault(names[ours < theirs], []).append(f"{row['construction']}, outside {row['boundary']}")
+        of_class = f" (class {key[0][1]})" if len({row["class"] for row in found}) > 1 else ""
+        if len(better) > 1:
+            told = "; ".join(f"{name} is better by {' and by '.join(places)}" for name, places in better.items())
+            sentences.append(f"The ranking{of_class} flips with the convention: {told}.")
+        elif better:
+            sentences.append(f"By every convention that tells them apart, {next(iter(better))} is better{of_class}.")
+        else:
+            sentences.append(f"By every convention both are right equally often{of_class}.")
+    return sentences
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """All that is told of a result table.
+
+    Attributes:
+        rows: The table.
+        name: Of the method.
+        unit: Of the distances.
+        summary: Means and intervals, for each class and measure.
+        connectivity: Shares of right topology by each convention, for each class.
+        comparison: Paired tests against another method; empty without one.
+        other_name: Of the other method.
+        flips: Whether the convention decides which method is better, in sentences.
+        clustered: Whether the pairs of the comparison are images whose slices were averaged.
+    """
+
+    rows: Sequence[Row]
+    name: str
+    unit: str
+    summary: Sequence[Row]
+    connectivity: Sequence[Row]
+    comparison: Sequence[Comparison]
+    other_name: str
+    flips: Sequence[str]
+    clustered: bool
+
+    @classmethod
+    def of(
+        cls, rows: Sequence[Row], *, name: str, unit: str, other: Sequence[Row] | None, other_name: str
+    ) -> "Findings":
+        """The findings from the rows of one method, and of another one if there is one.
+
+        Raises:
+            ValueError: If the two tables are not about the same cases and classes.
+        """
+        comparison: list[Comparison] = []
+        sliced = any(row["case"] != row["file"] for row in rows)
+        names = (name, other_name if other_name != name else f"{other_name} (other)")
+        if other is not None:
+            sliced = sliced and "file" in other[0]
+            other = [row | {"class": _as_ours(row.get("class"), rows)} for row in other]
+            # The slices of one image are not independent: its pairs are images, over whose slices values are averaged.
+            pair_by = ("file",) if sliced else ("case",)
+            comparison = compare(rows, other, columns=_shared(rows, other), names=names, pair_by=pair_by)
+        shares = connectivity(rows, other, names=names)
+        turned = flips(shares, names) if other is not None else []
+        return cls(rows, name, unit, summaries(rows), shares, comparison, names[1], turned, sliced)
+
+    @property
+    def dimensions(self) -> int:
+        """Number of spatial axes."""
+        return scores.dimensions(self.rows)
+
+    def tables(self) -> list[list[Line]]:
+        """The tables to print."""
+        told = [
+            summary_lines(self.summary, dimensions=self.dimensions, unit=self.unit),
+            connectivity_lines(self.connectivity),
+        ]
+        if self.comparison:
+            told.append(comparison_lines(self.comparison, dimensions=self.dimensions, unit=self.unit))
+        return told
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON takes it, infinity as text."""
+        tables = {"summary": self.summary, "connectivity": self.connectivity, "results": self.rows}
+        if self.comparison:
+            tables["comparison"] = [each.as_row() for each in self.comparison]
+        return {
+            name: [{key: _plain(value) for key, value in row.items()} for row in rows] for name, rows in tables.items()
+        }
+
+    def evaluation(self, scorer: Scorer, *, files: int, failures: Sequence[str]) -> "Evaluation":
+        """The same for the report."""
+        from topoprior.viewing.report import Evaluation
+
+        sliced = scorer.slices is not None
+        reading = f"Difference: {self.name} minus {self.other_name}, with its 95 % bootstrap interval. Pairs are "
+        reading += (
+            "images, over whose slices values are averaged: slices of one image are not independent. "
+            if self.clustered
+            else "cases. "
+        )
+        reading += "p is two-sided; Holm: corrected for all tests of the table."
+        return Evaluation(
+            self.rows,
+            self.summary,
+            unit=self.unit,
+            things="slices" if sliced else "images",
+            wanted=_wanted(scorer, sliced=sliced),
+            failures=failures,
+            files=files,
+            convention=f"{scorer.construction}, with the outside as {scorer.boundary}",
+            connectivity=connectivity_lines(self.connectivity),
+            flips=self.flips,
+            comparison=comparison_lines(self.comparison, dimensions=self.dimensions, unit=self.unit)
+            if self.comparison
+            else (),
+            comparison_reading=reading,
+            other=self.other_name,
+            configuration={name: value for name, value in scorer.as_dict().items() if value is not None},
+        )
+
+
+def _wanted(scorer: Scorer, *, sliced: bool) -> str:
+    """What the numbers mean, in sentences."""
+    if scorer.priors is None:
+        text = "Right topology: the Betti numbers (components, loops, cavities) of the label."
+    elif isinstance(scorer.priors, PriorTable):
+        text = f"Right topology: the Betti numbers that {scorer.priors.path.name} wants."
+    else:
+        wanted = dict.fromkeys(map(str, scorer.priors))
+        each = [f"{prior} for {name}" for prior, name in zip(scorer.priors, scorer.names, strict=True)]
+        text = f"Right topology: the Betti numbers {', '.join(wanted if len(wanted) == 1 else each)}."
+    text += " Infinite distances (to an empty mask) are left out of the means."
+    if sliced:
+        text += " The intervals take slices for independent; those of one image are not, so they are too narrow."
+    return text
+
+
+def _shared(rows: Sequence[Row], other: Sequence[Row]) -> list[str]:
+    """The measures that both tables have."""
+    theirs = scores.measures(other)
+    return [name for name in scores.measures(rows) if name in theirs]
+
+
+def _plain(value: Value) -> Value:
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
+
+
+def _as_ours(name: Value, rows: Sequence[Row]) -> Value:
+    """The class as our rows write it: a CSV file does not tell the number 2 from the text."""
+    return next((row["class"] for row in rows if str(row["class"]) == str(name)), name)
+
+
+def comparison_lines(found: Sequence[Comparison], *, dimensions: int, unit: str) -> list[Line]:
+    """The comparisons in words."""
+    several = len({str(each.group.get("class")) for each in found}) > 1
+    lines = []
+    for each in sorted(found, key=lambda each: str(each.group.get("class"))) if several else found:
+        name = each.column
+        line = {"class": str(each.group.get("class"))} if several else {}
+        line["score"] = scores.label(name, dimensions=dimensions, unit=unit)
+        row: Mapping[str, Any] = each.as_row()
+        line[each.first] = scores.text(name, row["first_mean"])
+        line[each.second] = scores.text(name, row["second_mean"])
+        line["difference"] = scores.text(name, row["difference"])
+        line["95 % interval"] = scores.interval(name, row["low"], row["high"])
+        line["p"] = _p(each.p)
+        line["p, Holm"] = _p(each.p_holm)
+        line["test"] = each.test
+        line["pairs"] = str(each.pairs)
+        lines.append(line)
+    return _filled(lines)
+
+
+def _p(value: float) -> str:
+    return f"< {_SMALL}" if value < _SMALL else f"{value:.3f}"
