@@ -15,7 +15,14 @@ MODULES = sorted(
 )
 # The public front doors must each show an example.
 WITH_EXAMPLES = {
+    "topoprior.evaluation.aggregate",
+    "topoprior.evaluation.connectivity",
+    "topoprior.evaluation.cumulative",
+    "topoprior.evaluation.distances",
     "topoprior.evaluation.metrics",
+    "topoprior.evaluation.score",
+    "topoprior.evaluation.skeleton",
+    "topoprior.evaluation.statistics",
     "topoprior.imaging.phantoms",
     "topoprior.losses.betti_prior_loss",
     "topoprior.losses.functional",

@@ -39,6 +39,11 @@ def test_wilcoxon_as_by_trying_all_signs_ties_and_zeros_included(differences):
     assert wilcoxon([0] * len(differences), differences) == (statistic, pytest.approx(p))
 
 
+def test_wilcoxon_is_exact_beyond_the_smallest_samples_ties_included():
+    differences = [1, 1, 2, 2, 2, 3, 4, 4, 5, -1, -2, -5]
+    assert wilcoxon(differences, [0] * 12) == pytest.approx(slow.wilcoxon(differences))
+
+
 @pytest.mark.parametrize("count", [20, 50, 51, 200])
 def test_wilcoxon_as_scipy_where_nothing_is_tied(count):
     generator = np.random.default_rng(0)
