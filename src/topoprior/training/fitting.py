@@ -212,7 +212,7 @@ def _post_processing(settings: TrainingSettings, result: TrainingResult, validat
     if settings.post_processing["name"] == "none":
         return None
     if settings.post_processing == {"name": "crf"}:
-        assert validation.labels is not None  # noqa: S101 - checked
+        assert validation.labels is not None
         pixels = tuple(size / min(validation.spacing) for size in validation.spacing)  # distances in smallest sides
         probabilities = result.probabilities(validation.images)
         return DenseCRF(spacing=pixels).fitted_to(probabilities, validation.images, (validation.labels == 1)[:, None])
