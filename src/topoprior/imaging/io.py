@@ -1,7 +1,8 @@
 """Read and write images with their geometry: NIfTI (.nii, .nii.gz), PNG (.png) and NPY (.npy).
 
-Masks are written as uint8 and probabilities as float32 (in PNG: 0 and 255, and 16-bit gray values), with the shape,
-affine and header of the image they belong to. Every file appears whole or not at all.
+Masks and label maps are written as uint8 and probabilities as float32 (in PNG: masks as 0 and 255, probabilities as
+16-bit gray values), with the shape, affine and header of the image they belong to. Every file appears whole or not at
+all.
 """
 
 import gzip
@@ -80,6 +81,14 @@ def write_mask(path: str | Path, mask: Array, *, like: Image | None = None, over
     """
     white = 255 if ending(Path(path)) == ".png" else 1
     _write(Path(path), np.asarray(mask, dtype=np.uint8) * np.uint8(white), like, overwrite)
+
+
+def write_labels(path: str | Path, labels: Array, *, like: Image | None = None, overwrite: bool = False) -> None:
+    """Write a label map as uint8, its values as they are, in a PNG too.
+
+    Arguments and errors as :func:`write_mask`; ``labels`` has whole numbers from 0 to 255.
+    """
+    _write(Path(path), np.asarray(labels, dtype=np.uint8), like, overwrite)
 
 
 def write_probability(

@@ -59,7 +59,8 @@ def files_at(place: str | Path) -> list[Path]:
             ending(path)
     else:
         if not Path(text).is_dir():
-            raise FileNotFoundError(f"{text} is a file, not a folder" if Path(text).exists() else f"there is no folder {text}")
+            what = f"{text} is a file, not a folder" if Path(text).exists() else f"there is no folder {text}"
+            raise FileNotFoundError(what)
         found = [path for path in Path(text).iterdir() if path.name.lower().endswith(ENDINGS)]
     found = sorted(path for path in found if path.is_file() and not path.name.startswith("."))
     if not found:

@@ -41,9 +41,7 @@ class Sets:
     channel_numbers: bool
 
 
-def load_sets(
-    data: DataSettings, *, unlabelled: bool, seed: int = 0, report: Report | None = None
-) -> Sets:
+def load_sets(data: DataSettings, *, unlabelled: bool, seed: int = 0, report: Report | None = None) -> Sets:
     """Find, pair, check, read and prepare all images of a run.
 
     Everything that can be told from names alone is checked before the first image is read.
