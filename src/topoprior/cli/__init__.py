@@ -12,7 +12,9 @@ from cyclopts import App, CycloptsError, Parameter
 from topoprior.cli.barcode import barcode
 from topoprior.cli.betti import betti
 from topoprior.cli.demo import demo
+from topoprior.cli.evaluate import evaluate
 from topoprior.cli.output import FilesFailed
+from topoprior.cli.predict import predict
 from topoprior.cli.refine import refine
 from topoprior.cli.train import train
 from topoprior.jobs import one_line
@@ -42,6 +44,8 @@ for _command, _arguments in (
     (betti, "FILE... "),
     (barcode, "FILE... "),
     (refine, "FILE... --prior 1,1 -o OUT "),
+    (evaluate, "PREDICTIONS LABELS "),
+    (predict, "FILE... --checkpoint BEST.safetensors -o OUT "),
     (train, "--config RUN.yaml [KEY=VALUE...] "),
 ):
     _usage = f"Usage: topoprior {_command.__name__} {_arguments}[OPTIONS]"
