@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 import torch
@@ -13,15 +14,15 @@ torch.set_num_threads(1)
 
 
 def image(shape, spacing=None, values=None):
-    """An image with an oblique affine whose columns have the lengths ``spacing``."""
+    """An image whose header tells the size of its pixels, and whose affine does not, as in the ACDC challenge."""
     values = np.arange(np.prod(shape), dtype=np.float64).reshape(shape) if values is None else values
-    affine = None
+    header = None
     if spacing is not None:
-        turned = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]])
-        affine = np.eye(4)
-        affine[:3, :3] = turned * np.array([*spacing, 4.0][:3])
+        header = nibabel.Nifti1Header()
+        header.set_data_shape(shape)
+        header.set_zooms(spacing)
     trimmed = values[..., 0] if shape[-1] == 1 and len(shape) == 3 else values
-    return Image(trimmed, Path("scan.nii.gz"), shape=shape, affine=affine)
+    return Image(trimmed, Path("scan.nii.gz"), shape=shape, affine=np.eye(4), header=header)
 
 
 def bump(shape, centre, width):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 import torch
@@ -33,8 +34,12 @@ class Bright(torch.nn.Module):
 
 def image(values, spacing=None):
     values = np.asarray(values, np.float32)
-    affine = None if spacing is None else np.diag([*spacing, 1.0, 1.0])
-    return Image(values, Path("scan.npy"), shape=values.shape, affine=affine)
+    header = None
+    if spacing is not None:
+        header = nibabel.Nifti1Header()
+        header.set_data_shape(values.shape)
+        header.set_zooms(spacing)
+    return Image(values, Path("scan.npy"), shape=values.shape, header=header)
 
 
 def segmenter(classes, *, network=None, post_processing=None, channels=1, **preparation):

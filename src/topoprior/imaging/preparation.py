@@ -186,9 +186,9 @@ class Preparation:
 
     def _own_spacing(self, image: Image) -> tuple[float, ...] | None:
         """Millimetres from pixel to pixel of a slice on the file's own grid."""
-        if image.affine is None:
+        if image.spacing is None:
             return None
-        along = [float(length) for length in np.linalg.norm(image.affine[:3, :3], axis=0)]
+        along = list(image.spacing)
         if self.slices is not None:
             del along[self.slices]
         return tuple(along[: len(self._part_shape(image))])
@@ -199,7 +199,7 @@ class Preparation:
         if self.spacing is None:
             return shape
         own = self._own_spacing(image)
-        if own is None or min(own) <= 0:
+        if own is None:
             raise ValueError(
                 f"{image.path}: its pixels have no size in millimetres, so it cannot be resampled to a spacing of "
                 f"{list(self.spacing)}; leave the spacing out"
