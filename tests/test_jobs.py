@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 import joblib
@@ -255,10 +256,8 @@ def test_a_torn_last_line_is_cut_off(tmp_path, places, torn):
     with journal.open("ab") as file:
         file.write(torn)
     assert doubled(places, journal)[1] == [3]
-    assert [json.loads(line).get("name") for line in journal.read_bytes().splitlines()] == [
-        None,
-        *(f"{index}.txt" for index in range(4)),
-    ]
+    entries = [json.loads(line) for line in journal.read_bytes().splitlines()]
+    assert [entry["name"] for entry in entries if "result" in entry] == [f"{index}.txt" for index in range(4)]
     assert doubled(places, journal)[1] == []
 
 
@@ -296,3 +295,23 @@ def test_what_is_kept_can_be_less_than_the_result(tmp_path):
     options = {"journal": tmp_path / "j.jsonl", "record": lambda number: [number.real], "restore": lambda kept: kept[0]}
     assert for_each(complex, [1.5], **options).results == {"1.5": 1.5 + 0j}
     assert for_each(complex, [1.5], **options) == type(for_each(root, []))({"1.5": 1.5}, [], ["1.5"])
+
+
+def test_a_run_that_is_given_up_waits_for_its_threads():
+    """A process that ends while threads compute may crash."""
+    started, ended = [], []
+
+    def slow(number):
+        started.append(number)
+        time.sleep(0.2)
+        ended.append(number)
+
+    def give_up():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        for_each(slow, range(20), jobs=3, advance=give_up)
+    assert sorted(started) == sorted(ended)
+    assert 3 <= len(started) < 12
+    time.sleep(0.3)
+    assert len(started) == len(ended) < 12

@@ -8,9 +8,11 @@ would only wait for each other. Workers of somebody else's cluster keep the numb
 import importlib
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from threading import Condition
 from typing import Any, Generic, Literal, TypeVar, get_args
 
 Item = TypeVar("Item")
@@ -37,13 +39,20 @@ def check_workers(jobs: int, backend: Backend, scheduler: str | None) -> None:
 
 
 def as_completed(
-    work: Callable[[Item], Result], items: Sequence[Item], *, jobs: int, backend: Backend, scheduler: str | None
-) -> Iterator[Result]:
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    count: int,
+    jobs: int,
+    backend: Backend,
+    scheduler: str | None,
+) -> Generator[Result, None, None]:
     """The results of ``work`` on each item, in the order in which they are ready.
 
     Args:
         work: Must be picklable unless it runs in this process.
-        items: Handed out one by one, a few more than there are workers.
+        items: Taken one by one, as workers are free for them and a few ahead.
+        count: How many there are.
         jobs: How many at once; -1 for one on each core. Never more than there are items.
         backend: Who works. One job of ``"threading"`` or ``"loky"`` runs here and now, with all threads.
         scheduler: Address of a cluster; None to take the one that the environment names, or else to start one here.
@@ -52,22 +61,31 @@ def as_completed(
         ImportError: If the backend is not installed.
         OSError: If a worker process dies.
     """
-    import joblib  # type: ignore[import-untyped]
-    from joblib.externals.loky.process_executor import TerminatedWorkerError  # type: ignore[import-untyped]
+    import joblib
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    jobs = min(joblib.cpu_count() if jobs == -1 else jobs, len(items))
+    jobs = min(joblib.cpu_count() if jobs == -1 else jobs, count)
     if jobs == 0 or (jobs == 1 and backend not in _CLUSTERS):
         yield from map(work, items)
         return
     cluster = _CLUSTERS.get(backend, _this_machine)
-    with _threads_kept(), cluster(jobs, scheduler) as shared:
+    gate = _Gate()
+    with _threads_kept(), gate, cluster(jobs, scheduler) as shared:
+        call: Callable[[Item], Result]
         call = _WithThreads(work, None if shared else max(1, min(_torch_threads(), joblib.cpu_count() // jobs)))
+        if backend == "threading":
+            call = gate.guard(call)
         with joblib.parallel_config(backend=backend):  # which also finds Dask's, that Parallel itself does not know
             parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
+        results = parallel(joblib.delayed(call)(item) for item in items)
         try:
-            yield from parallel(joblib.delayed(call)(item) for item in items)
+            for result in results:  # noqa: UP028  # `yield from` would close them itself, with a warning
+                yield result
         except TerminatedWorkerError as error:
             raise OSError("a worker process was killed, perhaps for want of memory: try fewer jobs") from error
+        finally:
+            with warnings.catch_warnings(action="ignore", category=UserWarning):  # that not all was done, as wished
+                results.close()
 
 
 @dataclass(frozen=True)
@@ -83,6 +101,38 @@ class _WithThreads(Generic[Item, Result]):
 
             torch.set_num_threads(self.threads)
         return self.work(item)
+
+
+class _Gate:
+    """Lets the threads of a run that is stopped end their jobs: a process that ends under them crashes."""
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._running = 0
+        self._closed = False
+
+    def guard(self, work: Callable[[Item], Result]) -> Callable[[Item], Result]:
+        def guarded(item: Item) -> Result:
+            with self._changed:
+                if self._closed:
+                    raise RuntimeError("the run was stopped")  # nobody waits for what this thread would do
+                self._running += 1
+            try:
+                return work(item)
+            finally:
+                with self._changed:
+                    self._running -= 1
+                    self._changed.notify()
+
+        return guarded
+
+    def __enter__(self) -> "_Gate":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.wait_for(lambda: self._running == 0)
 
 
 @contextmanager
@@ -108,6 +158,9 @@ def _this_machine(jobs: int, scheduler: str | None) -> Iterator[bool]:  # noqa: 
     yield False
 
 
+_LEAVE_CTRL_C_TO_THE_PARENT = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+
+
 @contextmanager
 def _dask(jobs: int, scheduler: str | None) -> Iterator[bool]:
     """The cluster at that address, or processes of one thread on this machine; whether it is somebody else's."""
@@ -119,7 +172,11 @@ def _dask(jobs: int, scheduler: str | None) -> Iterator[bool]:
         return
     with (
         distributed.LocalCluster(
-            n_workers=jobs, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
+            n_workers=jobs,
+            threads_per_worker=1,
+            dashboard_address=None,
+            silence_logs=logging.ERROR,
+            preload=[_LEAVE_CTRL_C_TO_THE_PARENT],
         ) as cluster,
         distributed.Client(cluster),
     ):

@@ -1,6 +1,7 @@
 """One function over many items; see :func:`for_each`."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -126,14 +127,23 @@ def for_each(
     failures: dict[str, Failure] = {}
     for _ in results:
         advance()
-    for end in as_completed(Attempt(work), waiting, jobs=jobs, backend=backend, scheduler=scheduler):
-        if isinstance(end, Failure):
-            failures[end.name] = end
-            log.add(end)
-        else:
-            results[end.name] = end.result
-            log.add(end, record(end.result))
-        advance()
+    ends = as_completed(
+        Attempt(work),
+        map(log.begin, waiting),
+        count=len(waiting),
+        jobs=jobs,
+        backend=backend,
+        scheduler=scheduler,
+    )
+    with closing(ends):  # at once if the run is given up, not when the memory is tidied
+        for end in ends:
+            if isinstance(end, Failure):
+                failures[end.name] = end
+                log.add(end)
+            else:
+                results[end.name] = end.result
+                log.add(end, record(end.result))
+            advance()
     order = [task.name for task in tasks]
     return Outcome(
         {name: results[name] for name in order if name in results},

@@ -1,8 +1,11 @@
-"""What is done already: one line of JSON for each finished item, appended as it finishes.
+"""What is done already: a line of JSON for each finished item, appended as it finishes.
 
 The first line tells the settings of the run, so that a later run with the same settings goes on where this one was
 stopped, and one with other settings is refused. A process that is killed leaves at most a torn last line, which is
 cut off when the next run starts.
+
+Before an item is begun, a line tells which files it will write. If the run dies before it tells that they are written,
+the next run knows them for its own, and may replace them.
 
 An item is done if its files are as they were: the same size and the same time of change of all that it read and of all
 that it wrote. No file is opened for that, so thousands of volumes are checked in a moment; a copied data set has new
@@ -46,7 +49,7 @@ class Journal:
         self.finished: dict[str, Any] = {}
         self._head = _plain({"journal": _KIND, **settings})
         self._facts: dict[str, dict[str, Any]] = {}
-        self._written: dict[str, FileState] = {}
+        self._ours: dict[str, FileState | None] = {}  # None: begun, and perhaps written
         self._length = 0
         if path is None:
             return
@@ -60,9 +63,9 @@ class Journal:
                 self.finished[task.name] = entry["result"]
 
     def wrote(self, file: Path) -> bool:
-        """Whether a file is what an earlier run made it."""
+        """Whether a file is what an earlier run made it, or was making when it was killed."""
         (now,) = state([file])
-        return self._written.get(now["path"]) == now
+        return now["path"] in self._ours and self._ours[now["path"]] in (None, now)
 
     def start(self) -> None:
         """Write the first line, or cut off what a killed process left at the end."""
@@ -74,18 +77,27 @@ class Journal:
             with new_file(self.path, overwrite=True) as temporary:
                 temporary.write_bytes(_line(self._head))
 
+    def begin(self, task: Task[Any]) -> Task[Any]:
+        """Append which files a task will write, and hand it on; called before it is given to a worker."""
+        if task.writes:
+            self._append({"name": task.name, "begun": [file["path"] for file in state(task.writes)]})
+        return task
+
     def add(self, end: Done[Any] | Failure, result: object = None) -> None:
-        """Append what came of a task; it is with the operating system when this returns.
+        """Append what came of a task.
 
         Args:
             end: What came of it.
             result: What is to be kept of its result, if it has one: a value that JSON takes.
         """
-        if self.path is None:
-            return
         told = {"error": end.error} if isinstance(end, Failure) else {"written": end.written, "result": result}
-        with self.path.open("ab", buffering=0) as file:
-            file.write(_line({"name": end.name, **self._facts[end.name], **told}))
+        self._append({"name": end.name, **self._facts.get(end.name, {}), **told})
+
+    def _append(self, entry: Mapping[str, Any]) -> None:
+        """In one piece, since several threads may append; it is with the operating system when this returns."""
+        if self.path is not None:
+            with self.path.open("ab", buffering=0) as file:
+                file.write(_line(entry))
 
     def _read(self, path: Path, *, overwrite: bool) -> dict[str, dict[str, Any]]:
         """The last entry of each name, if the settings are the same."""
@@ -96,10 +108,11 @@ class Journal:
         for number, entry in enumerate(entries, start=2):
             if "name" not in entry:
                 raise ValueError(f"{path}, line {number} cannot be read; remove the file to do all anew")
-        self._written = {file["path"]: file for entry in entries for file in entry.get("written", [])}
+            self._ours.update(dict.fromkeys(entry.get("begun", [])))
+            self._ours.update({file["path"]: file for file in entry.get("written", [])})
         if head == self._head:
             self._length = sum(len(line) + 1 for line in lines)
-            return {entry["name"]: entry for entry in entries}
+            return {entry["name"]: entry for entry in entries if "begun" not in entry}
         if not overwrite:
             raise ValueError(f"{path} was begun with {_difference(head, self._head)}")
         return {}
