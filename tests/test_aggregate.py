@@ -64,6 +64,10 @@ def test_standard_error_over_repeats():
     [summary] = summarise(rows)
     assert summary.standard_error == pytest.approx(0.3)  # means 0.3 and 0.9: 0.6 / sqrt(2) / sqrt(2)
     assert math.isnan(found()[1, "dice"].standard_error)
+    [summary] = summarise(
+        [*rows, {"repeat": 1, "case": "c", "dice": math.inf}, {"repeat": 1, "case": "d", "dice": None}]
+    )
+    assert summary.standard_error == pytest.approx(0.3)
 
 
 def test_a_summary_as_a_row():

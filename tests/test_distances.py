@@ -80,6 +80,16 @@ def test_the_worst_twentieth_is_left_out_and_the_worse_direction_counts():
 
 
 @pytest.mark.parametrize("measure", BOTH)
+@pytest.mark.parametrize("shape", [(9,), (3, 5), (3, 4, 5)])
+def test_room_around_the_masks_changes_nothing(measure, shape):
+    generator = torch.Generator().manual_seed(0)
+    ours, theirs = torch.rand(2, 20, 2, *shape, generator=generator) < 0.3
+    room = (1, 4) * len(shape)
+    padded = measure(torch.nn.functional.pad(ours, room), torch.nn.functional.pad(theirs, room))
+    assert torch.equal(measure(ours, theirs), padded)
+
+
+@pytest.mark.parametrize("measure", BOTH)
 def test_what_is_refused(measure):
     mask = torch.ones(1, 1, 3, 4)
     for spacing in [(1.0,), (1.0, 0.0), (1.0, math.inf), (1.0, 1.0, 1.0), (1.0, -2.0)]:

@@ -93,3 +93,11 @@ def test_dice_refuses_what_is_no_pair_of_masks():
 def test_dice_takes_arrays_as_the_other_metrics_do():
     mask = np.array([[[True, True, False, False]]])
     assert dice(mask, torch.tensor([[[1, 0, 0, 0]]])).item() == pytest.approx(2 / 3)
+
+
+def test_every_metric_is_behind_one_door():
+    pair = torch.tensor([[[[1, 1, 0], [0, 0, 0]]]]), torch.tensor([[[[1, 1, 1], [0, 0, 0]]]])
+    assert tp.metrics.dice(*pair).item() == 0.8
+    assert tp.metrics.cl_dice(*pair).item() == pytest.approx(2 * 1 * (2 / 3) / (1 + 2 / 3))
+    assert tp.metrics.hausdorff95(*pair, spacing=(1, 3)).item() == pytest.approx(0.9 * 3)  # of distances 0, 0, 3
+    assert tp.metrics.average_surface_distance(*pair, spacing=(1, 3)).item() == pytest.approx(3 / 5)

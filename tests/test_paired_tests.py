@@ -75,6 +75,7 @@ def test_rounding_makes_no_ranks():
     assert wilcoxon([3e-9, 2e-9, 7e-9], [1e-9, 1e-9, 1e-9]) == (0.0, 0.25)  # but small units are no rounding
 
 
+@quick
 @given(st.lists(st.sampled_from([0.0, 0.001, 0.01, 0.02, 0.3, 1.0]), max_size=8))
 def test_holm_as_by_its_definition(p_values):
     assert holm(p_values) == pytest.approx(slow.holm(p_values) if p_values else [])

@@ -103,6 +103,17 @@ def test_bounds_and_symmetry(mask, random):
     assert cl_dice(mask[None, None], mask[None, None]).item() == 1.0
 
 
+@pytest.mark.parametrize("shape", [(3, 5), (3, 4, 5)])
+def test_room_around_the_masks_changes_nothing(shape):
+    generator = torch.Generator().manual_seed(0)
+    ours, theirs = torch.rand(2, 20, 2, *shape, generator=generator) < 0.6
+    ours[0, 0], theirs[1, 0], ours[2], theirs[2] = False, False, False, False
+    room = (1, 4) * len(shape)
+    padded = cl_dice(torch.nn.functional.pad(ours, room), torch.nn.functional.pad(theirs, room))
+    assert torch.equal(cl_dice(ours, theirs), padded)
+    assert padded.unique().numel() > 10
+
+
 def test_what_is_refused():
     with pytest.raises(ValueError, match=r"2 or 3 spatial axes, got masks of shape \(1, 1, 4\)"):
         cl_dice(torch.ones(1, 1, 4), torch.ones(1, 1, 4))

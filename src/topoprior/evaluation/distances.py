@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import torch
 
-from topoprior.evaluation.masks import mask_pair
+from topoprior.evaluation.masks import each_pair, mask_pair
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,8 +97,8 @@ def surface_measures(prediction: Images, target: Images, *, spacing: Sequence[fl
     ours, theirs = mask_pair(prediction, target)
     step = _checked_spacing(spacing, ours.ndim - 2)
     measures = torch.empty((2, *ours.shape[:2]), dtype=torch.float64)
-    for b, c in np.ndindex(*ours.shape[:2]):
-        measures[:, b, c] = torch.tensor(_measures(_as_array(ours[b, c]), _as_array(theirs[b, c]), step))
+    for (b, c), one, other in each_pair(ours, theirs):
+        measures[:, b, c] = torch.tensor(_measures(one, other, step))
     return measures[0].to(ours.device), measures[1].to(ours.device)
 
 
@@ -125,10 +125,6 @@ def _nearest(points: Array, others: Array) -> Array:
     from scipy.spatial import KDTree
 
     return np.asarray(KDTree(others).query(points)[0])
-
-
-def _as_array(mask: Tensor) -> Array:
-    return mask.cpu().numpy().astype(bool)
 
 
 def _checked_spacing(spacing: Sequence[float] | None, axes: int) -> Array:

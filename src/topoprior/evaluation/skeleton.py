@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import torch
 
-from topoprior.evaluation.masks import mask_pair
+from topoprior.evaluation.masks import each_pair, mask_pair
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,8 +59,8 @@ def cl_dice(prediction: Images, target: Images) -> Tensor:
     if ours.ndim < 4:
         raise ValueError(f"a skeleton needs 2 or 3 spatial axes, got masks of shape {tuple(ours.shape)}")
     measure = torch.empty(ours.shape[:2], dtype=torch.float64)
-    for b, c in np.ndindex(*ours.shape[:2]):
-        measure[b, c] = _cl_dice(ours[b, c].cpu().numpy().astype(bool), theirs[b, c].cpu().numpy().astype(bool))
+    for place, one, other in each_pair(ours, theirs):
+        measure[place] = _cl_dice(one, other)
     return measure.to(ours.device)
 
 
