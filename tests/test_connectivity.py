@@ -96,6 +96,7 @@ def test_moving_a_prior_there_and_back(boundary):
         there = prior_for([prior, prior], other, written_for=boundary)
         assert prior_for(there, boundary, written_for=other) == [prior, prior]
     assert prior_for(tp.BettiPrior((0, 2), 0), "foreground", written_for="background") == tp.BettiPrior((1, 3), 0)
+    assert prior_for(tp.BettiPrior((0, 2), 0), "background", written_for="foreground") == tp.BettiPrior((0, 1), 0)
     weighted = tp.BettiPrior(1, 1, weights=(2, 3))
     assert prior_for(weighted, other, written_for=boundary).weights == (2, 3)
 
