@@ -28,7 +28,7 @@ def test_by_hand():
         torch.stack((DIAMOND, RING, ARCH))[:, None], tp.BettiPrior(1, 1), cases=["d", "r", "a"]
     )
     assert report.shares == {"masks": {TB: 2 / 3, TF: 2 / 3, VB: 1 / 3, VF: 1 / 3}}
-    assert report.flips == {"masks": {("d", 1): [TB, TF]}}
+    assert report.flips == {"masks": {("d", "ring"): [TB, TF]}}
     assert report.ranking_flips == []
 
 
