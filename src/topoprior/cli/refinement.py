@@ -12,7 +12,7 @@ import torch
 
 from topoprior.cli.options import Device
 from topoprior.cli.plan import Job
-from topoprior.cli.refiners import NetworkRefiner, Refiner, refiner
+from topoprior.cli.refiners import NetworkRefiner, Refiner, as_written, refiner
 from topoprior.imaging.image import Array, Image
 from topoprior.imaging.io import check_format, read_image, write_mask, write_probability
 from topoprior.imaging.networks import Activation, Normalisation
@@ -66,7 +66,7 @@ class Refinement:
         """Refine all slices of a file, and write its mask."""
         image, options = read_image(job.source), dict(self.options)
         refine = _refiner(self)
-        parts = image.cut(refine.read(image), self.slices)
+        parts = refine.parts(image, self.slices)
         for path in job.writes:
             check_format(path, image.array.ndim)
         slices = None if self.slices is None else len(parts)
@@ -79,7 +79,10 @@ class Refinement:
                 raise type(error)(f"{self._place(job.source, index)}: {error}") from error
             if self.on_slice is not None:
                 self.on_slice(index + 1, len(parts))
-        self._write(job, image, refined)
+        mask = self._write(job, image, refined, refine)
+        if isinstance(refine, NetworkRefiner) and refine.preparation is not None:
+            written = zip(refined, image.cut(mask, self.slices), priors, strict=True)
+            refined = [as_written(one, part, prior, options) for one, part, prior in written]
         cases = self._cases(job, parts, refined, priors) if self.pictures else []
         return Refined(self._rows(job, refined, priors), cases)
 
@@ -97,13 +100,14 @@ class Refinement:
     def _place(self, file: Path, index: int) -> str:
         return f"{file}" if self.slices is None else f"{file}, slice {index}"
 
-    def _write(self, job: Job, image: Image, refined: list[RefinementResult]) -> None:
-        """What may be written over was checked before the run: it is the output of an earlier one, or allowed."""
-        mask = np.concatenate([one.mask[0].cpu().numpy() for one in refined])
-        write_mask(job.mask, image.join(mask, self.slices), like=image, overwrite=True)
+    def _write(self, job: Job, image: Image, refined: list[RefinementResult], refine: Refiner) -> Array:
+        """The mask in the file. What may be written over was checked: an output of an earlier run, or allowed."""
+        mask = refine.back(np.concatenate([one.mask[0].cpu().numpy() for one in refined]), image, self.slices) >= 0.5
+        write_mask(job.mask, mask, like=image, overwrite=True)
         if job.probability is not None:
             probability = np.concatenate([one.output[0].cpu().numpy() for one in refined])
-            write_probability(job.probability, image.join(probability, self.slices), like=image, overwrite=True)
+            write_probability(job.probability, refine.back(probability, image, self.slices), like=image, overwrite=True)
+        return mask
 
     def _rows(self, job: Job, refined: list[RefinementResult], priors: list[BettiPrior]) -> list[dict[str, Any]]:
         return [

@@ -11,6 +11,8 @@ from topoprior.cli.device import chosen_device
 from topoprior.cli.options import Device
 from topoprior.imaging.image import Array, Image
 from topoprior.imaging.networks import Activation, LoadedNetwork, Normalisation, load
+from topoprior.imaging.preparation import Preparation
+from topoprior.imaging.recipe import Recipe
 from topoprior.priors.betti_prior import BettiPrior
 from topoprior.refinement.result import RefinementResult
 
@@ -18,8 +20,11 @@ from topoprior.refinement.result import RefinementResult
 class Refiner(Protocol):
     """How files are read, and how their slices are refined."""
 
-    def read(self, image: Image) -> Array:
-        """What is refined of an image; ValueError if it is of the wrong kind."""
+    def parts(self, image: Image, slices: int | None) -> Array:
+        """The slices of an image as they are refined, ``(slices, *spatial)``; ValueError if it is of the wrong kind."""
+
+    def back(self, values: Array, image: Image, slices: int | None) -> Array:
+        """The inverse for a mask or probabilities: on the grid of the file."""
 
     def __call__(self, values: Array, prior: BettiPrior) -> RefinementResult:
         """Refine one slice, shape ``(*spatial)``; the result has one channel, the one that has the prior."""
@@ -39,9 +44,13 @@ class MapRefiner:
     options: dict[str, Any]
     device: torch.device
 
-    def read(self, image: Image) -> Array:
+    def parts(self, image: Image, slices: int | None) -> Array:
         """The probabilities."""
-        return image.probability(activation=self.activation)
+        return image.cut(image.probability(activation=self.activation), slices)
+
+    def back(self, values: Array, image: Image, slices: int | None) -> Array:
+        """As they are."""
+        return image.join(values, slices)
 
     def __call__(self, values: Array, prior: BettiPrior) -> RefinementResult:
         """Refine one map."""
@@ -58,16 +67,31 @@ class NetworkRefiner:
         channel: Which output channel has the prior; None for the only one.
         options: For `topoprior.refine`.
         device: Where to compute.
+        preparation: What images go through before the network; None if the checkpoint does not say.
     """
 
     loaded: LoadedNetwork
     channel: int | None
     options: dict[str, Any]
     device: torch.device
+    preparation: Preparation | None = None
 
-    def read(self, image: Image) -> Array:
-        """The intensities."""
-        return image.intensity()
+    def parts(self, image: Image, slices: int | None) -> Array:
+        """The intensities, prepared as the network was trained."""
+        if self.preparation is None:
+            return image.cut(image.intensity(), slices)
+        if slices != self.preparation.slices:
+            trained = self.preparation.slices
+            what = "whole images: leave out --slices" if trained is None else f"slices: give --slices {trained}"
+            raise ValueError(f"{image.path}: the network was trained on {what}")
+        return self.preparation.prepare(image)
+
+    def back(self, values: Array, image: Image, slices: int | None) -> Array:
+        """Where the image was cropped is background."""
+        if self.preparation is None:
+            return image.join(values, slices)
+        restored: Array = self.preparation.restore(values[:, None], image)[0]
+        return restored
 
     def __call__(self, values: Array, prior: BettiPrior) -> RefinementResult:
         """Normalise one image, and refine the network on it."""
@@ -141,9 +165,22 @@ def refiner(
     loaded = replace(loaded, network=loaded.network.to(place))
     if activation is not None:
         loaded = replace(loaded, activation=stated)
-    if normalise is not None:
+    recipe = Recipe.from_metadata(loaded.metadata)
+    if recipe is not None and recipe.channels > 1:
+        raise ValueError(f"{network} takes {recipe.channels} channels, but only images of one channel can be refined")
+    preparation = None if recipe is None else recipe.preparation
+    if normalise is not None and preparation is not None:
+        preparation = replace(preparation, normalisation=normalise)
+    elif normalise is not None:
         loaded = replace(loaded, normalisation=normalise)
-    return NetworkRefiner(loaded, channel, options, place)
+    return NetworkRefiner(loaded, channel, options, place, preparation)
+
+
+def as_written(result: RefinementResult, mask: Array, prior: BettiPrior, options: dict[str, Any]) -> RefinementResult:
+    """A result judged by the mask that goes into the file, shape ``(*spatial)``: resampling can change its topology."""
+    words = {name: options[name] for name in ("construction", "boundary")}
+    betti = topoprior.betti_numbers(mask[None, None], **words)
+    return replace(result, betti_after=betti, succeeded=bool(prior.is_satisfied_by(betti[0, 0])))
 
 
 def _one_channel(result: RefinementResult, channel: int, threshold: float) -> RefinementResult:
