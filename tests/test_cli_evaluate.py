@@ -148,9 +148,9 @@ def test_every_convention_judges_the_same_masks(tmp_path, capsys):
     shares = {(row["construction"], row["boundary"]): row for row in document["connectivity"]}
     assert [shares[key]["p"] for key in (("T", "background"), ("V", "background"))] == [1, 0.5]
     assert [shares[key]["labels"] for key in (("T", "background"), ("V", "background"))] == [1, 1]
-    assert [shares[key]["other verdict"] for key in (("T", "background"), ("V", "background"))] == [0, 1]
-    # The outside is a piece of foreground: with the ring, which does not touch it, there are two.
-    assert shares["V", "foreground"]["labels"] == 0
+    assert [shares[key]["judged otherwise"] for key in (("T", "background"), ("V", "background"))] == [0, 1]
+    # Where the outside is a piece of foreground more, the prior wants one more.
+    assert [shares[key]["p"] for key in (("T", "foreground"), ("V", "foreground"))] == [1, 0.5]
     by_faces = evaluated(capsys, tmp_path / "p", labels, "--prior", "1,1", "--construction", "V")
     assert mean(by_faces, "topological_success") == 0.5
     outside = evaluated(capsys, tmp_path / "p", labels, "--prior", "2,1", "--boundary", "foreground")
@@ -318,7 +318,9 @@ def test_a_ranking_that_flips_with_the_convention_is_said(folders, better, capsy
     first, second = better
     assert run(["evaluate", *map(str, (second, folders[1], "--prior", "1,1", "--compare", first))]) == 0
     printed = capsys.readouterr().out
-    assert "second is better by T, outside background; first is better by V, outside background" in printed
+    assert (
+        "The ranking flips with the convention: second is better under T, outside background; first under V" in printed
+    )
 
 
 def test_slices_of_one_image_are_one_pair(tmp_path, capsys):

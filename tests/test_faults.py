@@ -60,6 +60,19 @@ def test_a_difference_all_round_is_no_place_to_look_at():
     assert found(np.zeros_like(RING)) == []
 
 
+def test_a_gap_is_found_although_a_rim_is_missed_all_round():
+    target = np.zeros((30, 32), dtype=bool)
+    target[3:27, 4:29] = True
+    target[10:20, 11:22] = False
+    thinner = target.copy()
+    thinner[9:21, 10:23] = False  # one pixel of the wall, all round the hole
+    thinner[3:9, 14:18] = False
+    (fault,) = topological_faults(thinner, target, ONE_RING)
+    assert (fault.dimension, fault.mendable) == (1, True)
+    assert np.argwhere(fault.region).min(0).tolist() == [3, 14]
+    assert np.argwhere(fault.region).max(0).tolist() == [9, 17]
+
+
 def test_construction_decides_what_touches():
     corner = RING.copy()
     corner[8, 9] = True  # touches the ring at a corner

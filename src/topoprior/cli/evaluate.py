@@ -167,7 +167,7 @@ def evaluate(
             print("\n" * bool(number), end="")
             print_table(table)
         for sentence in findings.flips:
-            print(sentence)
+            print(f"\n{sentence}")
     check_all_done(failures, total=len(pairs))
 
 

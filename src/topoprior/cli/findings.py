@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from topoprior.cli.scoring import CONVENTIONS, Scorer, verdict_column
+from topoprior.cli.scoring import Scorer
 from topoprior.evaluation.aggregate import Summary, grouped, summarise
+from topoprior.evaluation.connectivity import SETTINGS, report_of_tables
 from topoprior.evaluation.result_table import Row, Value
 from topoprior.evaluation.statistics import Comparison, compare
 from topoprior.priors.table import PriorTable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 Line = dict[str, str]
 
 _SMALL = 0.001
+_DIFFERS = "judged otherwise"
 
 
 def summaries(rows: Sequence[Row]) -> list[Row]:
@@ -66,7 +68,7 @@ def _filled(lines: list[Line]) -> list[Line]:
 
 
 def connectivity(rows: Sequence[Row], other: Sequence[Row] | None = None, *, names: tuple[str, str]) -> list[Row]:
-    """The share of masks with the right topology by each convention, for each class.
+    """The share of masks with the right topology under each convention, for each class.
 
     Args:
         rows: The result table.
@@ -74,24 +76,28 @@ def connectivity(rows: Sequence[Row], other: Sequence[Row] | None = None, *, nam
         names: Of the two methods.
     """
     found = []
-    for key, members in grouped(rows, ("class",)).items():
-        theirs = [row for row in other or [] if str(row["class"]) == str(key[0][1])]
-        for construction, boundary in CONVENTIONS:
-            column = verdict_column(construction, boundary)
-            line: Row = {"class": key[0][1], "construction": construction, "boundary": boundary}
-            line[names[0]] = _share(members, column)
-            if theirs and column in theirs[0]:
-                line[names[1]] = _share(theirs, column)
-            if members[0]["target_success"] is not None:
-                line["labels"] = _share(members, verdict_column(construction, boundary, start="target_success"))
-            line["other verdict"] = sum(row[column] != row["topological_success"] for row in members)
-            found.append(line)
+    for label, methods in _by_class(rows, other, names).items():
+        members = methods[names[0]]
+        if members[0]["target_success"] is not None:
+            targets = [{s.column: row[f"target_{s.column}"] for s in SETTINGS} for row in members]
+            methods = methods | {"labels": targets}
+        for setting, line in zip(SETTINGS, report_of_tables(methods).as_rows(), strict=True):
+            differs = sum(row[setting.column] != row["topological_success"] for row in members)
+            found.append({"class": label} | line | {_DIFFERS: differs})
     return found
 
 
-def _share(rows: Sequence[Row], column: str) -> float:
-    values = [float(value) for row in rows if (value := row[column]) is not None and not isinstance(value, str)]
-    return sum(values) / len(values) if values else math.nan
+def _by_class(
+    rows: Sequence[Row], other: Sequence[Row] | None, names: tuple[str, str]
+) -> dict[Value, dict[str, Sequence[Row]]]:
+    """The rows of each class by method; of the other one only if they have verdicts under every convention."""
+    found: dict[Value, dict[str, Sequence[Row]]] = {}
+    for ((_, label),), members in grouped(rows, ("class",)).items():
+        found[label] = {names[0]: members}
+        theirs = [row for row in other or [] if row.get("class") == label]
+        if theirs and all(setting.column in row for row in theirs for setting in SETTINGS):
+            found[label][names[1]] = theirs
+    return found
 
 
 def connectivity_lines(found: Sequence[Row]) -> list[Line]:
@@ -103,32 +109,35 @@ def connectivity_lines(found: Sequence[Row]) -> list[Line]:
         line |= {"pixels touch": {"T": "at corners (T)", "V": "at faces (V)"}[str(row["construction"])]}
         line |= {"outside": str(row["boundary"])}
         for name, value in row.items():
-            if name not in ("class", "construction", "boundary", "other verdict"):
+            if name not in ("class", "construction", "boundary", _DIFFERS):
                 line[f"{name} right"] = scores.text("topological_success", value)
-        line["other verdict"] = str(row["other verdict"])
+        line[_DIFFERS] = str(row[_DIFFERS])
         lines.append(line)
     return lines
 
 
-def flips(found: Sequence[Row], names: tuple[str, str]) -> list[str]:
-    """Whether the better of two methods is another one by another convention, in a sentence for each class."""
+def flips(rows: Sequence[Row], other: Sequence[Row], *, names: tuple[str, str]) -> list[str]:
+    """Whether the convention decides which of two methods is better, in a sentence for each class."""
     sentences = []
-    for key, members in grouped(found, ("class",)).items():
-        if names[1] not in members[0]:
+    by_class = _by_class(rows, other, names)
+    for label, methods in by_class.items():
+        of_class = f" for the class {label}" if len(by_class) > 1 else ""
+        if len(methods) < 2:
+            sentences.append(f"{names[1]} has no verdicts under other conventions.")
             continue
-        better: dict[str, list[str]] = {}
-        for row in members:
-            ours, theirs = (float(row[name] or 0) for name in names)
-            if ours != theirs:
-                better.setdefault(names[ours < theirs], []).append(f"{row['construction']}, outside {row['boundary']}")
-        of_class = f" (class {key[0][1]})" if len({row["class"] for row in found}) > 1 else ""
-        if len(better) > 1:
-            told = "; ".join(f"{name} is better by {' and by '.join(places)}" for name, places in better.items())
-            sentences.append(f"The ranking{of_class} flips with the convention: {told}.")
-        elif better:
-            sentences.append(f"By every convention that tells them apart, {next(iter(better))} is better{of_class}.")
+        report = report_of_tables(methods)
+        if report.ranking_flips:
+            flip = report.ranking_flips[0]
+            sentences.append(
+                f"The ranking flips with the convention{of_class}: {flip.first} is better under {flip.first_better}; "
+                f"{flip.second} under {flip.second_better}."
+            )
+            continue
+        sums = [sum(shares.values()) for shares in report.shares.values()]
+        if sums[0] == sums[1]:
+            sentences.append(f"Under every convention both methods are right equally often{of_class}.")
         else:
-            sentences.append(f"By every convention both are right equally often{of_class}.")
+            sentences.append(f"Under no convention is {names[sums[0] > sums[1]]} the better one{of_class}.")
     return sentences
 
 
@@ -177,7 +186,7 @@ class Findings:
             pair_by = ("file",) if sliced else ("case",)
             comparison = compare(rows, other, columns=_shared(rows, other), names=names, pair_by=pair_by)
         shares = connectivity(rows, other, names=names)
-        turned = flips(shares, names) if other is not None else []
+        turned = flips(rows, other, names=names) if other is not None else []
         return cls(rows, name, unit, summaries(rows), shares, comparison, names[1], turned, sliced)
 
     @property

@@ -1,14 +1,14 @@
 """One prediction and its label, from their files to rows of the result table: what a job of ``evaluate`` does."""
 
 from dataclasses import dataclass, fields
-from itertools import product
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from topoprior.cli.pairs import Pair
+from topoprior.evaluation.connectivity import SETTINGS, prior_for
 from topoprior.evaluation.metrics import distance_to_prior
 from topoprior.evaluation.result_table import Row
 from topoprior.evaluation.score import Measure, score
@@ -24,7 +24,6 @@ Masks = npt.NDArray[np.bool_]
 Priors = tuple[BettiPrior, ...] | PriorTable | None
 """One for each class, or those of a table, or none: then each label says what is wanted."""
 
-CONVENTIONS = tuple(product(get_args(Construction), get_args(Boundary)))
 FOREGROUND = "foreground"  # the class of files that hold 0 and one other value
 _SAME_GRID = 0.1  # mm; headers hold rounded numbers
 
@@ -109,7 +108,7 @@ class Scorer:
             measures=self.measures,
             **options,
         )
-        verdicts = self._verdicts(pair, ours, theirs)
+        verdicts = self._verdicts(pair, wanted, ours, theirs)
         for row, place in zip(rows, np.ndindex(ours.shape[:2]), strict=True):
             prior = wanted[place[0]][place[1]]
             row |= {"wanted": str(prior), "file": pair.name}
@@ -122,18 +121,21 @@ class Scorer:
             rows, _on_one_grid(prediction, label), spacing is not None, _values(prediction) if missing else []
         )
 
-    def _verdicts(self, pair: Pair, ours: Masks, theirs: Masks) -> dict[str, torch.Tensor]:
-        """Whether the topology is right, of predictions and labels, by each convention."""
-        verdicts = {}
-        for construction, boundary in CONVENTIONS:
-            betti, target_betti = (
-                betti_numbers(masks, construction=construction, boundary=boundary) for masks in (ours, theirs)
+    def _verdicts(
+        self, pair: Pair, wanted: list[list[BettiPrior]], ours: Masks, theirs: Masks
+    ) -> dict[str, torch.Tensor]:
+        """Whether the topology is right, of predictions and labels, under every convention."""
+        found = {}
+        for setting in SETTINGS:
+            betti, target_betti = (betti_numbers(masks, **setting._asdict()) for masks in (ours, theirs))
+            prior = (
+                self.wanted(pair, target_betti)
+                if self.priors is None
+                else prior_for(wanted, setting.boundary, written_for=self.boundary)
             )
-            prior = self.wanted(pair, target_betti)
-            for start, numbers in (("success", betti), ("target_success", target_betti)):
-                right = distance_to_prior(numbers, prior).sum(-1) == 0
-                verdicts[verdict_column(construction, boundary, start=start)] = right
-        return verdicts
+            for name, numbers in ((setting.column, betti), (f"target_{setting.column}", target_betti)):
+                found[name] = distance_to_prior(numbers, prior).sum(-1) == 0
+        return found
 
     def _spacing(self, label: Image, axes: int) -> tuple[float, ...] | None:
         """Millimetres along the axes of a slice, or of the image if it is not cut."""
@@ -176,16 +178,6 @@ class Scorer:
     def case(self, pair: Pair, index: int) -> str:
         """What the tables call a slice, or the whole image if it is not cut."""
         return pair.name if self.slices is None else f"{pair.name}, slice {index}"
-
-
-def verdict_column(construction: Construction, boundary: Boundary, *, start: str = "success") -> str:
-    """The column that tells whether the topology is right by a convention.
-
-    Examples:
-        >>> verdict_column("V", "foreground")
-        'success_V_foreground'
-    """
-    return f"{start}_{construction}_{boundary}"
 
 
 def _from_table(table: PriorTable, pair: Pair, index: int | None) -> BettiPrior:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _MOST_PLANES = 3
 _MARGIN = 0.35  # of the larger side of what is shown; a heart fills a tenth of its slice
 _SIDE = 3.6  # of each part of the figure, in inches
-_LARGEST_RING = 0.55  # radius over the side of the picture: a ring round all of it points at nothing
+_LARGEST_RING = 0.4  # radius over the side of the picture: a ring round all of it points at nothing
 _LABEL_GREY = 0.45  # without an image, the label is drawn instead
 
 
@@ -155,6 +155,7 @@ def _draw(ax: Axes, grey: NDArray[Any], ours: Mask, theirs: Mask, aspect: float)
     ax.set_aspect(aspect)
     outline(ax, theirs, TARGET, linewidth=1.0)
     outline(ax, ours, OUTLINE, linewidth=1.2)
+    ax.autoscale(False)  # rings may reach over the edge
 
 
 def _ring(ax: Axes, region: Mask, fault: Fault, aspect: float) -> None:
@@ -164,7 +165,7 @@ def _ring(ax: Axes, region: Mask, fault: Fault, aspect: float) -> None:
     if not region.any():
         return
     (top, bottom), (left, right) = ((int(index.min()), int(index.max())) for index in np.nonzero(region))
-    radius = max(0.75 * np.hypot(bottom - top + 1, right - left + 1), 0.04 * max(region.shape)) + 1.5
+    radius = max(0.5 * np.hypot(bottom - top + 1, right - left + 1), 0.04 * max(region.shape)) + 1.5
     if radius > _LARGEST_RING * max(region.shape):
         return
     shape: Any = {"width": 2 * radius, "height": 2 * radius / aspect, "fill": False}

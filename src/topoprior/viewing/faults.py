@@ -98,13 +98,15 @@ def _harmful(
     prediction: Mask, target: Mask, prior: BettiPrior, error: NDArray[np.int64], known: list[Fault], options: Any
 ) -> Iterator[Fault]:
     """The differences to the target without which the error would be smaller, largest first."""
+    if not prediction.any():
+        return
     taken = np.logical_or.reduce([fault.region for fault in known]) if known else np.zeros_like(prediction)
-    extent = _extent(prediction | target)
+    largest = np.maximum(_LARGEST_SHARE * _extent(target if target.any() else prediction), 1)
     differences = [
         region
         for one_way in (target & ~prediction, prediction & ~target)
-        for region in _parts(one_way)
-        if not (region & taken).any() and (_extent(region) <= np.maximum(_LARGEST_SHARE * extent, 1)).any()
+        for region in _places(one_way, largest)
+        if not (region & taken).any()
     ]
     differences = sorted(differences, key=lambda region: -int(region.sum()))[:_MOST_DIFFERENCES]
     if not differences:
@@ -114,6 +116,20 @@ def _harmful(
     for region, left in zip(differences, after, strict=True):
         if left.sum() < error.sum():
             yield Fault(region, int(np.argmax(error - left)), mendable=True)
+
+
+def _places(difference: Mask, largest: NDArray[np.float64]) -> Iterator[Mask]:
+    """The parts of a difference that are a place to look at; of a rim all round, only where it is thick."""
+    from scipy import ndimage
+
+    for region in _parts(difference):
+        if (_extent(region) <= largest).all():
+            yield region
+            continue
+        thick = [part for part in _parts(ndimage.binary_opening(region)) if (_extent(part) <= largest).all()]
+        if not thick and (_extent(region) <= largest).any():  # a plane of a volume, for example
+            thick = [region]
+        yield from thick
 
 
 def _parts(region: Mask) -> list[Mask]:

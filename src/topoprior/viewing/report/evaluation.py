@@ -204,7 +204,7 @@ def _shown(row: Row, number: int, evaluation: Evaluation, *, pictured: bool) -> 
 def _remarks(row: Row) -> list[str]:
     """What a reader should know before judging a case."""
     remarks = [f"the {what} is empty" for name, what in _EMPTY.items() if row.get(name) == 0]
-    if row.get("target_success") == 0:
+    if row.get("target_success") == 0 and row.get("target_pixels"):
         remarks.append(f"the label itself has the Betti numbers {scores.betti(row, 'target_betti_')}")
     return remarks
 
