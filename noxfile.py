@@ -1,5 +1,7 @@
 """Every check by name: ``nox -s lint types core tests readme``. CI runs the same things from an empty environment."""
 
+from pathlib import Path
+
 import nox
 
 nox.options.sessions = ["lint", "types", "core", "tests", "readme"]
@@ -43,9 +45,9 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def readme(session: nox.Session) -> None:
-    """The Python code of the README, as a newcomer would paste it."""
+    """The Python code of README and docs, as a newcomer would paste it."""
     session.install(*CONSTRAINTS, ".[all]")
-    session.run("python", "docs/run_code_blocks.py", "README.md")
+    session.run("python", "docs/run_code_blocks.py", "README.md", *map(str, sorted(Path("docs").glob("*/*.md"))))
 
 
 @nox.session
