@@ -1,6 +1,6 @@
 """Who does the work: threads or processes of this machine, or the workers of a cluster.
 
-joblib runs all of them; here is what differs: how a cluster is reached or made, and how many threads torch and the
+joblib runs them, Ray excepted. What differs is how a cluster is reached or made, and how many threads torch and the
 persistence engine take inside each job. N jobs on a machine with C cores get C / N threads each, at least one: more
 would only wait for each other. Workers of somebody else's cluster keep the number that they were started with.
 """
@@ -62,7 +62,6 @@ def as_completed(
         OSError: If a worker process dies.
     """
     import joblib
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     jobs = min(joblib.cpu_count() if jobs == -1 else jobs, count)
     if jobs == 0 or (jobs == 1 and backend not in _CLUSTERS):
@@ -75,17 +74,47 @@ def as_completed(
         call = _WithThreads(work, None if shared else max(1, min(_torch_threads(), joblib.cpu_count() // jobs)))
         if backend == "threading":
             call = gate.guard(call)
-        with joblib.parallel_config(backend=backend):  # which also finds Dask's, that Parallel itself does not know
-            parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-        results = parallel(joblib.delayed(call)(item) for item in items)
-        try:
-            for result in results:  # noqa: UP028  # `yield from` would close them itself, with a warning
-                yield result
-        except TerminatedWorkerError as error:
-            raise OSError("a worker process was killed, perhaps for want of memory: try fewer jobs") from error
-        finally:
-            with warnings.catch_warnings(action="ignore", category=UserWarning):  # that not all was done, as wished
-                results.close()
+        yield from (_with_ray if backend == "ray" else _with_joblib)(call, items, jobs, backend)
+
+
+def _with_joblib(
+    call: Callable[[Item], Result], items: Iterable[Item], jobs: int, backend: Backend
+) -> Generator[Result, None, None]:
+    import joblib
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    with joblib.parallel_config(backend=backend):  # which also finds Dask's, that Parallel itself does not know
+        parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
+    results = parallel(joblib.delayed(call)(item) for item in items)
+    try:
+        for result in results:  # noqa: UP028  # `yield from` would close them itself, with a warning
+            yield result
+    except TerminatedWorkerError as error:
+        raise OSError("a worker process was killed, perhaps for want of memory: try fewer jobs") from error
+    finally:
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # that not all was done, as wished
+            results.close()
+
+
+def _with_ray(
+    call: Callable[[Item], Result],
+    items: Iterable[Item],
+    jobs: int,  # noqa: ARG001
+    backend: Backend,  # noqa: ARG001
+) -> Generator[Result, None, None]:
+    """As joblib does, whose own backend for Ray gives no result before all are there: nothing could be resumed."""
+    import ray
+
+    remote, shared = ray.remote(lambda work, item: work(item)), ray.put(call)
+    ahead, running = 2 * int(ray.cluster_resources()["CPU"]), []
+    for item in items:
+        running.append(remote.remote(shared, item))
+        if len(running) >= ahead:
+            [ready], running = ray.wait(running)
+            yield ray.get(ready)
+    while running:
+        [ready], running = ray.wait(running)
+        yield ray.get(ready)
 
 
 @dataclass(frozen=True)
@@ -187,12 +216,11 @@ def _dask(jobs: int, scheduler: str | None) -> Iterator[bool]:
 def _ray(jobs: int, scheduler: str | None) -> Iterator[bool]:
     """As :func:`_dask`."""
     ray = _library("ray", "ray")
-    importlib.import_module("ray.util.joblib").register_ray()
     address = scheduler or os.environ.get("RAY_ADDRESS")
     if address:
-        ray.init(address=address, log_to_driver=False)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     else:
-        ray.init(num_cpus=jobs, include_dashboard=False, log_to_driver=False)
+        ray.init(num_cpus=jobs, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
         yield bool(address)
     finally:
