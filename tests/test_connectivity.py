@@ -25,7 +25,7 @@ DIAMOND, RING, ARCH = (
 
 def test_by_hand():
     report = connectivity_report(
-        torch.stack((DIAMOND, RING, ARCH))[:, None], tp.BettiPrior(1, 1), cases=["d", "r", "a"]
+        torch.stack((DIAMOND, RING, ARCH))[:, None], tp.BettiPrior(1, 1), cases=["d", "r", "a"], classes=["ring"]
     )
     assert report.shares == {"masks": {TB: 2 / 3, TF: 2 / 3, VB: 1 / 3, VF: 1 / 3}}
     assert report.flips == {"masks": {("d", "ring"): [TB, TF]}}

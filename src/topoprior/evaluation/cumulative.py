@@ -51,7 +51,7 @@ class _Metric(CumulativeIterationMetric):  # type: ignore[misc]  # MONAI has no 
         collected = self.get_buffer()
         if not isinstance(collected, torch.Tensor):
             raise ValueError("there is nothing to aggregate: call the metric with masks first")
-        reduced, not_nans = do_metric_reduction(collected.clone(), reduction or self.reduction)
+        reduced, not_nans = do_metric_reduction(collected, reduction or self.reduction)
         return (reduced, not_nans) if self.get_not_nans else reduced
 
     def _foreground(self, masks: Tensor, name: str) -> Tensor:

@@ -132,7 +132,7 @@ def _against(
 ) -> dict[Measure, Tensor | None]:
     """What compares mask and target, shape (batch, channel) each, in the order of the columns."""
     unknown = [measure for measure in measures if measure not in MEASURES]
-    if unknown or isinstance(measures, str):
+    if unknown:
         raise ValueError(f"measures must be some of {', '.join(MEASURES)}, got {measures!r}")
     wanted = [measure for measure in MEASURES if measure in measures]
     if target is None:
