@@ -97,13 +97,14 @@ def test_without_a_prior_the_label_says_what_is_wanted(tmp_path, capsys):
 def test_distances_are_in_millimetres_where_the_label_tells_the_size_of_its_pixels(tmp_path, capsys):
     prediction, label = np.zeros((2, 9, 12), np.uint8)
     prediction[2, 3], label[5, 3] = 1, 1
-    for name, values in (("p", prediction), ("l", label)):
-        image = nibabel.Nifti1Image(values[..., None], np.eye(4))
-        image.header.set_zooms((1.5, 2.0, 8.0))
-        nibabel.save(image, tmp_path / f"{name}.nii.gz")
-    for slices in ([], ["--slices", 2]):
-        document = evaluated(capsys, tmp_path / "p.nii.gz", tmp_path / "l.nii.gz", *slices)
-        assert (document["unit"], document["results"][0]["hausdorff95"]) == ("mm", 4.5)
+    for axis, zooms in ((2, (1.5, 2.0, 8.0)), (0, (8.0, 1.5, 2.0))):
+        for name, values in (("p", prediction), ("l", label)):
+            image = nibabel.Nifti1Image(np.expand_dims(values, axis), np.eye(4))
+            image.header.set_zooms(zooms)
+            nibabel.save(image, tmp_path / f"{name}.nii.gz")
+        for slices in ([], ["--slices", axis]):
+            document = evaluated(capsys, tmp_path / "p.nii.gz", tmp_path / "l.nii.gz", *slices)
+            assert (document["unit"], document["results"][0]["hausdorff95"]) == ("mm", 4.5)
 
 
 def test_empty_masks(tmp_path, capsys):
@@ -155,6 +156,7 @@ def test_every_convention_judges_the_same_masks(tmp_path, capsys):
     assert mean(by_faces, "topological_success") == 0.5
     outside = evaluated(capsys, tmp_path / "p", labels, "--prior", "2,1", "--boundary", "foreground")
     assert mean(outside, "topological_success") == 1
+    assert [row["p"] for row in outside["connectivity"]] == [1, 1, 0.5, 0.5]  # the prior was written for this boundary
 
 
 def test_chosen_measures_alone(folders, capsys):
