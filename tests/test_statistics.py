@@ -172,6 +172,8 @@ def test_columns_that_do_not_fit():
         compare(table(OURS), table(THEIRS), columns=["dise"])
     with pytest.raises(ValueError, match="zeros and ones, got 0"):
         compare(table(OURS), table(THEIRS), shares=["dice"])
+    with pytest.raises(ValueError, match="zeros and ones, got 0"):
+        compare(repeats(OURS), repeats(THEIRS), shares=["dice"])
     with pytest.raises(ValueError, match="there is no column 'site'"):
         compare(table(OURS), table(THEIRS), pair_by=["site"])
 
