@@ -1,6 +1,8 @@
 """One file, read strictly: what is wrong in it is told with file, key and value."""
 
+import re
 from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -238,6 +240,12 @@ def test_the_example_is_valid_and_tells_every_key(tmp_path):
         if key.startswith(("data.classes.", "data.prior.", "post_processing.")):
             continue
         assert any(line.strip().startswith(f"{name}: ") for line in lines), name
+
+
+def test_the_configurations_in_the_guide_are_valid(tmp_path):
+    guide = Path(__file__).parents[1] / "docs" / "how-to" / "train.md"
+    blocks = re.findall(r"```yaml\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL)
+    assert [read_configuration(write(tmp_path, text)).name for text in blocks] == ["rings", "run", "myocardium"]
 
 
 def test_every_key_has_a_description():

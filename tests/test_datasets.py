@@ -326,7 +326,8 @@ def test_images_of_different_shapes(tmp_path):
     save(tmp_path / "images/b.npy", np.zeros((7, 4)))
     save(tmp_path / "labels/b.npy", label((7, 4)))
     with pytest.raises(
-        ValueError, match=r"one shape.*got \(5, 6\) of .*a.npy and \(7, 4\) of .*b.npy: give size.*such as 5,4"
+        ValueError,
+        match=r"one shape.*got \(5, 6\) of .*a.npy and \(7, 4\) of .*b.npy: give preparation.size.*such as \[5, 4\]",
     ):
         load(tmp_path)
     assert load(tmp_path, preparation=Preparation(size=(5, 4))).spatial == (5, 4)

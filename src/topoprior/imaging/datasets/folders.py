@@ -136,14 +136,15 @@ def _refuse_shapes(first: ImageFiles, shape: tuple[int, ...], second: ImageFiles
         raise ValueError(
             f"images must have the same channels, got {shape[0]} of {first.name}, {other[0]} of {second.name}"
         )
+    common = _smallest(shape[1:], other[1:])
     raise ValueError(
         f"images must have one shape to be trained on together, got {shape[1:]} of {first.path} and {other[1:]} of "
-        f"{second.path}: give size, to which all are cropped or padded, such as {_smallest(shape[1:], other[1:])}"
+        f"{second.path}: give preparation.size, to which all are cropped or padded, such as {common}"
     )
 
 
-def _smallest(*sides: tuple[int, ...]) -> str:
-    return ",".join(str(min(along)) for along in zip(*sides, strict=False))
+def _smallest(*sides: tuple[int, ...]) -> list[int]:
+    return [min(along) for along in zip(*sides, strict=False)]
 
 
 def _check_occurrence(
