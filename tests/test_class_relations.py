@@ -130,7 +130,7 @@ def test_tunnels_of_the_union_are_left_open_unless_there_are_none():
 def test_unions_ranges_and_what_is_known_of_the_union():
     classes = ("BG", "wall", "fat", "lumen")
     wanted = {
-        ("fat", "wall"): ((1, 2), 1),
+        ("fat", "wall"): (1, 1),
         "lumen": (1, 0),
         ("wall", "fat", "lumen"): BettiPrior(1, None, weights=(3, 1)),
     }
@@ -164,3 +164,12 @@ def test_what_is_refused(words, error, message):
 def test_nothing_encloses_on_a_line():
     with pytest.raises(ValueError, match="in one dimension nothing encloses"):
         ClassPriors.from_words("1 encloses 2", {1: (1,), 2: (1,)}, classes=3)
+
+
+def test_an_island_in_the_hole_is_joined():
+    labels = np.ones((5, 6), dtype=int)
+    labels[1:4, 1:5] = 2
+    labels[2, 2:4] = 1
+    prior = translated("1 encloses 2", labels, "T")
+    assert prior == BettiPrior((1, 2), 0)
+    assert holds(prior, labels, "T")

@@ -10,8 +10,8 @@ words                   prior of A+B                              what a label m
 ``A touches B``         1 to a_0 + b_0 - 1 components             exactly: some pixel of A touches one of B
 ``A touches B once``    a_0 + b_0 - 1 components, a_k + b_k in    A touches B, and the contact adds neither a loop
                         the dimensions above                      nor a cavity, as a single connected contact does
-``A encloses B``        a_0 components, 0 loops in 2-D, 0         every hole of A (2-D) or cavity of A (3-D) is
-                        cavities in 3-D                           filled by B, to the last pixel
+``A encloses B``        1 to a_0 components, no loop in 2-D, no   every hole of A (2-D) or cavity of A (3-D) is
+                        cavity in 3-D                             filled by B, to the last pixel
 ======================  ========================================  ================================================
 
 "Touches" is that of the construction: through corners in T, through faces only in V. Why the right column is true:
@@ -120,7 +120,7 @@ def _encloses(first: BettiPrior, second: BettiPrior, sentence: str) -> BettiPrio
         raise ValueError(f"{sentence!r}: what encloses must have at least one {feature}, got the prior {first}")
     solid = dimensions == 3 and (first.upper[1], second.upper[1]) == (0, 0)
     tunnels = [] if dimensions == 2 else [0 if solid else None]
-    return BettiPrior((first.lower[0], first.upper[0]), *tunnels, 0)
+    return BettiPrior((1, first.upper[0]), *tunnels, 0)  # fewer than A has where an island of A lies in its hole
 
 
 _TRANSLATIONS: dict[str, Callable[[BettiPrior, BettiPrior, str], BettiPrior]] = {
