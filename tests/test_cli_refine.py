@@ -376,6 +376,7 @@ def no_work(monkeypatch):
         (["map.npy", "-o", "out.npy", "--prior", "*,*"], "a prior must ask for something"),
         (["map.npy", "-o", "out.npy", "--prior", "0,0", "--boundary", "foreground"], "the outside is a component"),
         (["map.npy", "-o", "out.npy", "--priors", "priors.csv"], r"priors.csv has no row for map.npy"),
+        (["map.npy", "stack.npy", "-o", "out", "--priors", "priors.csv"], r"priors.csv has no row for map.npy"),
         (["map.npy", "-o", "out.npy", "--priors", "slices.csv"], r"slices.csv has a prior for each slice, .*--slices"),
         (["stack.npy", "-o", "out.npy", "--priors", "slices.csv", "--slices", "2"], "no row for slice 1"),
         (

@@ -59,7 +59,7 @@ class Journal:
         for task in tasks:
             facts = {**self._facts[task.name], "written": state(task.writes)}
             entry = entries.get(task.name, {})
-            if "result" in entry and facts.items() <= entry.items():
+            if facts.items() <= entry.items():
                 self.finished[task.name] = entry["result"]
 
     def wrote(self, file: Path) -> bool:
