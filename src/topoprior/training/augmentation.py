@@ -67,6 +67,7 @@ def draw(
         share: Which images of the batch this process has; the choices for the others are made and left out.
 
     Examples:
+        >>> from topoprior.training import AugmentationSettings
         >>> nothing = AugmentationSettings(rotation=0, scale=0, shift=0, contrast=0, brightness=0, noise=0)
         >>> image = torch.rand(1, 1, 4, 6)
         >>> same = draw(nothing, (1, 1, 4, 6), spacing=(1, 1), generator=torch.Generator()).image(image)
