@@ -16,6 +16,7 @@ MODULES = sorted(
 # The public front doors must each show an example.
 WITH_EXAMPLES = {
     "topoprior.evaluation.aggregate",
+    "topoprior.evaluation.class_topology",
     "topoprior.evaluation.connectivity",
     "topoprior.evaluation.cumulative",
     "topoprior.evaluation.distances",
@@ -25,8 +26,11 @@ WITH_EXAMPLES = {
     "topoprior.evaluation.statistics",
     "topoprior.imaging.phantoms",
     "topoprior.losses.betti_prior_loss",
+    "topoprior.losses.class_prior_loss",
     "topoprior.losses.functional",
     "topoprior.priors.betti_prior",
+    "topoprior.priors.class_priors",
+    "topoprior.priors.presets",
     "topoprior.refinement.network",
     "topoprior.refinement.probability_map",
     "topoprior.topology.betti",

@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from topoprior import baselines, training
     from topoprior.evaluation import metrics, statistics
+    from topoprior.evaluation.class_topology import ClassTopology, class_topology
     from topoprior.imaging import corrupt, networks, phantoms
     from topoprior.losses import functional
     from topoprior.losses.betti_prior_loss import BettiPriorLoss
+    from topoprior.losses.class_prior_loss import ClassPriorLoss, class_prior_loss
     from topoprior.losses.functional import betti_prior_loss
+    from topoprior.priors import presets
     from topoprior.priors.betti_prior import BettiPrior
+    from topoprior.priors.class_priors import ClassPriors
+    from topoprior.refinement.guarantee import guarantee
     from topoprior.refinement.network import refine
     from topoprior.refinement.probability_map import refine_map
     from topoprior.refinement.result import RefinementResult
@@ -26,18 +31,25 @@ if TYPE_CHECKING:
 _HOMES = {
     "BettiPrior": "topoprior.priors.betti_prior",
     "BettiPriorLoss": "topoprior.losses.betti_prior_loss",
+    "ClassPriorLoss": "topoprior.losses.class_prior_loss",
+    "ClassPriors": "topoprior.priors.class_priors",
+    "ClassTopology": "topoprior.evaluation.class_topology",
     "PersistenceDiagrams": "topoprior.topology.diagram",
     "RefinementResult": "topoprior.refinement.result",
     "baselines": "topoprior",
     "betti_numbers": "topoprior.topology.betti",
     "betti_prior_loss": "topoprior.losses.functional",
+    "class_prior_loss": "topoprior.losses.class_prior_loss",
+    "class_topology": "topoprior.evaluation.class_topology",
     "corrupt": "topoprior.imaging",
     "functional": "topoprior.losses",
+    "guarantee": "topoprior.refinement.guarantee",
     "metrics": "topoprior.evaluation",
     "networks": "topoprior.imaging",
     "persistence": "topoprior.topology.diagram",
     "phantoms": "topoprior.imaging",
     "plot": "topoprior.viewing",
+    "presets": "topoprior.priors",
     "refine": "topoprior.refinement.network",
     "refine_map": "topoprior.refinement.probability_map",
     "statistics": "topoprior.evaluation",
@@ -47,18 +59,25 @@ _HOMES = {
 __all__ = [
     "BettiPrior",
     "BettiPriorLoss",
+    "ClassPriorLoss",
+    "ClassPriors",
+    "ClassTopology",
     "PersistenceDiagrams",
     "RefinementResult",
     "baselines",
     "betti_numbers",
     "betti_prior_loss",
+    "class_prior_loss",
+    "class_topology",
     "corrupt",
     "functional",
+    "guarantee",
     "metrics",
     "networks",
     "persistence",
     "phantoms",
     "plot",
+    "presets",
     "refine",
     "refine_map",
     "statistics",

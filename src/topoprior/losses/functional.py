@@ -75,7 +75,7 @@ def betti_prior_loss(
     check_options(construction, boundary)
     images = as_images(input, name="input")
     batch, channels, *spatial = images.shape
-    _check_options(power, essential, max_bars, reduction)
+    check_loss_options(power, essential, max_bars, reduction)
     wanted = resolve_priors(prior, batch, channels, len(spatial))
     check_asks(prior, boundary=boundary, essential=essential)
     diagrams = diagrams_of(images, construction, boundary, wanted.dimensions, check_threads(threads))
@@ -99,13 +99,14 @@ def betti_prior_loss_from_diagrams(
         TypeError: If ``prior`` holds anything but `BettiPrior`.
         ValueError: If the priors do not fit the diagrams or ask for nothing, or an option is unknown.
     """
-    _check_options(power, essential, max_bars, reduction)
+    check_loss_options(power, essential, max_bars, reduction)
     wanted = resolve_priors(prior, diagrams.shape[0], diagrams.shape[1], diagrams.spatial_axes)
     check_asks(prior, boundary=diagrams.boundary, essential=essential)
     return _loss(diagrams, wanted, power, essential, max_bars, reduction)
 
 
-def _check_options(power: int, essential: str, max_bars: int | None, reduction: str) -> None:
+def check_loss_options(power: int, essential: str, max_bars: int | None, reduction: str) -> None:
+    """Raise ``ValueError`` unless each option of the loss is one that it knows."""
     if power not in (1, 2):
         raise ValueError(f"power must be 1 or 2, got {power!r}")
     for name, value, kind in (("essential", essential, Essential), ("reduction", reduction, Reduction)):
