@@ -199,6 +199,14 @@ def test_what_is_wrong_is_told_before_training(folder, calls, capsys, change, ar
     assert not Path("runs").exists()
 
 
+def test_a_gpu_that_is_not_there(folder, calls, capsys, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert run(["train", "--config", "run.yaml", "--device", "cuda"]) == 1
+    assert "--device cuda needs a GPU" in capsys.readouterr().err
+    assert not calls
+    assert not Path("runs").exists()
+
+
 def test_json(folder, capsys):
     assert run(["train", "--config", "run.yaml", "--json", "method=supervised"]) == 0
     document = json.loads(capsys.readouterr().out)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
+from topoprior.cli.device import chosen_device
 from topoprior.cli.options import Json
 from topoprior.cli.output import note, print_json, print_table, stages
 
@@ -72,6 +73,7 @@ def train(
     if config is None and not changes:
         raise ValueError("say what to train with --config FILE; topoprior train --example prints such a file")
     configuration = read_configuration(config, [*changes, *added])
+    chosen_device(configuration.hardware.device)
     first = _is_first_process()
     if first:
         _check_folder(configuration, resume=resume, overwrite=overwrite)
@@ -188,7 +190,7 @@ def _progress() -> "Iterator[Progress]":
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
+        BarColumn(bar_width=8),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[values]}"),
@@ -200,14 +202,27 @@ def _progress() -> "Iterator[Progress]":
         def progress(phase: str, step: int, steps: int, values: dict[str, float]) -> None:
             known = latest.setdefault(phase, {})
             known.update(values)
-            text = "  ".join(f"{name} {value:.3f}" for name, value in known.items())
             if phase not in tasks:
                 tasks[phase] = bars.add_task(phase, total=steps, values="")
-            bars.update(tasks[phase], completed=step, values=text)
+            bars.update(tasks[phase], completed=step, values=_short(known))
             if not console.is_terminal and any(name.startswith("validation") for name in values):
-                note(f"{phase} {step}/{steps}  {text}")
+                note(f"{phase} {step}/{steps}  " + "  ".join(f"{name} {value:.3f}" for name, value in known.items()))
 
         yield progress
+
+
+def _short(values: dict[str, float]) -> str:
+    """Losses of the training, and Dice and topology of the validation images, for a terminal of 80 columns.
+
+    Examples:
+        >>> _short({"validation dice": 0.8125, "validation success": 0.5, "validation topology": 3.0, "labelled": 0.25})
+        'labelled 0.25 Dice 0.812 right 50 %'
+    """
+    losses = [f"{name} {value:.2f}" for name, value in values.items() if not name.startswith("validation")]
+    scores = [f"Dice {values['validation dice']:.3f}"] if "validation dice" in values else []
+    if "validation success" in values:
+        scores.append(f"right {100 * values['validation success']:.0f} %")
+    return " ".join([*losses, *scores])
 
 
 def _tell(configuration: "Configuration", result: "TrainingResult", *, json: bool) -> None:
