@@ -278,6 +278,13 @@ def test_results_stay_unless_they_may_be_replaced(folders, tmp_path, capsys):
         assert (tmp_path / name).read_text(encoding="utf-8") != "old"
 
 
+def test_a_place_that_is_taken_is_told_before_any_work(folders, tmp_path, capsys):
+    for name in "abc":
+        (folders[0] / f"{name}.npy").write_bytes(b"no array")
+    (tmp_path / "scores.csv").write_text("old")
+    assert "exists already" in refused(capsys, *folders, "-o", tmp_path / "scores.csv")
+
+
 def test_pictures_and_single_files_in_other_formats(tmp_path, capsys):
     Pillow.fromarray(RING * 255).save(tmp_path / "p.png")
     np.save(tmp_path / "l.npy", RING)
@@ -329,7 +336,7 @@ def test_slices_of_one_image_are_one_pair(tmp_path, capsys):
     labels = fill(tmp_path / "labels", a=np.stack([RING] * 3), b=np.stack([RING] * 3))
     for name, last in (("first", GAP), ("second", RING)):
         folder = fill(tmp_path / name, a=np.stack([RING, GAP, last]), b=np.stack([RING, RING, last]))
-        arguments = [folder, labels, "--slices", 0, "--prior", "1,1", "-o", tmp_path / f"{name}.csv"]
+        arguments = [folder, labels, "--label", 1, "--slices", 0, "--prior", "1,1", "-o", tmp_path / f"{name}.csv"]
         document = evaluated(capsys, *arguments, *(["--compare", tmp_path / "first.csv"] if name == "second" else []))
     topology = next(row for row in document["comparison"] if row["column"] == "topological_success")
     assert (topology["pairs"], topology["first_mean"]) == (2, pytest.approx((2 / 3 + 1) / 2))
@@ -353,6 +360,8 @@ def test_side_by_side_and_resumed(folders, tmp_path, capsys):
     lines = journal.read_text()
     assert evaluated(capsys, *folders, *options) == alone
     assert journal.read_text() == lines
+    np.save(folders[0] / "b.npy", RING)
+    assert mean(evaluated(capsys, *folders, *options), "topological_success") == pytest.approx(2 / 3)
     assert "was begun with" in refused(capsys, *folders, "--prior", "1,0", "--journal", journal)
 
 
