@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch import Tensor
@@ -16,6 +16,8 @@ from torch import Tensor
 from topoprior.priors.betti_prior import BettiPrior, PriorLike
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
     from topoprior.priors.consistency import Consistency
     from topoprior.topology.filtration import Boundary, Construction
 
@@ -196,7 +198,7 @@ class ClassPriors:
 ClassPriorsLike: TypeAlias = ClassPriors | Sequence[ClassPriors]
 
 
-def are_class_priors(prior: PriorLike | ClassPriorsLike) -> TypeGuard[ClassPriorsLike]:
+def are_class_priors(prior: PriorLike | ClassPriorsLike) -> TypeIs[ClassPriorsLike]:
     """Whether priors are those of classes: one `ClassPriors`, or a sequence that starts with one."""
     if isinstance(prior, ClassPriors):
         return True

@@ -11,12 +11,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from topoprior.priors.class_priors import are_class_priors
+from topoprior.priors.unions import check_partition
 from topoprior.refinement.optimisation import Settings, minimise
 from topoprior.refinement.stopping import StoppingRule
 
 if TYPE_CHECKING:
     from topoprior.losses.functional import Essential
     from topoprior.priors.betti_prior import PriorLike
+    from topoprior.priors.class_priors import ClassPriorsLike
     from topoprior.refinement.optimisation import Callback
     from topoprior.refinement.result import RefinementResult
     from topoprior.topology.filtration import Boundary, Construction
@@ -31,7 +34,7 @@ _NORMALISATION = (_NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 def refine(
     network: nn.Module,
     image: Tensor,
-    prior: PriorLike,
+    prior: PriorLike | ClassPriorsLike,
     *,
     weight: float = 0.1,
     learning_rate: float = 3e-4,
@@ -74,7 +77,10 @@ def refine(
     Args:
         network: Any module that maps ``image`` to ``(1, channel, *spatial)``.
         image: One image, shape ``(1, channel, *spatial)``, on the network's device.
-        prior: What is wanted: one prior for all channels, or ``[[prior, prior, ...]]``, one per channel.
+        prior: What is wanted: one prior for all channels; or ``[[prior, prior, ...]]``, one per channel; or
+            `ClassPriors` for a network with a softmax over classes. Then the mask is the label map, in each pixel the
+            most probable class, and the Betti numbers of the result are those of the classes and unions that have a
+            prior, in the order of ``ClassPriors.unions``.
         weight: Lambda of equation 5. Higher trades pixels for topology.
         learning_rate: Of Adam.
         max_steps: Largest number of steps.
@@ -92,7 +98,8 @@ def refine(
         essential: ``"finite"`` (the paper's footnote 1) or ``"drop"``.
         max_bars: Only the longest bars of each dimension enter the loss; None for all.
         threshold: Probability at which the mask is cut.
-        margin: The topology has to be right at ``threshold - margin`` and ``threshold + margin`` as well.
+        margin: The topology has to be right at ``threshold - margin`` and ``threshold + margin`` as well; with
+            `ClassPriors`, if every union loses, or takes, the pixels that it leads or trails by up to ``2 * margin``.
         patience: For this many states in a row.
         threads: Threads of the persistence engine; None for torch's number.
         callback: Called as ``callback(step, {"loss": ..., "fidelity": ..., "topology": ...})`` for every state, the
@@ -161,6 +168,8 @@ def refine(
                 f"one channel goes with activation='sigmoid'"
             )
         _check_output(reference, image, variables, include_background)
+        if are_class_priors(prior):
+            check_partition(reference, name="the network's output")
         result = minimise(predict, variables, prior, settings)
     for name, parameter in adapted.named_parameters():
         parameter.requires_grad_(flags[name])

@@ -3,8 +3,7 @@
     (1/V) |S(w) - S(w_n)|^2  +  weight * L_topo(S(w))
 
 ``S`` is the probability map that the free variables ``w`` produce, ``S(w_n)`` the reference output where they start
-(detached), ``V`` the number of values of ``S``. Each step computes the bars of ``S`` once; the loss and the stop rule
-both read them.
+(detached), ``V`` the number of values of ``S``. What the topology is to be, and when it is right, is the goal's affair.
 """
 
 from __future__ import annotations
@@ -16,12 +15,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import torch
 import torch.nn.functional as F
 
-from topoprior.losses.functional import betti_prior_loss_from_diagrams
-from topoprior.priors.feasibility import check_reachable
+from topoprior.refinement.goals import goal_of
 from topoprior.refinement.numbers import check_number, check_steps
 from topoprior.refinement.result import RefinementResult
 from topoprior.refinement.stopping import Streak
-from topoprior.topology.diagram import persistence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,6 +27,8 @@ if TYPE_CHECKING:
 
     from topoprior.losses.functional import Essential
     from topoprior.priors.betti_prior import PriorLike
+    from topoprior.priors.class_priors import ClassPriorsLike
+    from topoprior.refinement.goals import Goal
     from topoprior.refinement.stopping import StoppingRule, StopReason, Verdict
     from topoprior.topology.filtration import Boundary, Construction
 
@@ -79,7 +78,7 @@ class State(NamedTuple):
 def minimise(
     predict: Callable[[], Tensor],
     variables: Sequence[Tensor],
-    prior: PriorLike,
+    prior: PriorLike | ClassPriorsLike,
     settings: Settings,
     *,
     project: Callable[[], object] | None = None,
@@ -98,8 +97,9 @@ def minimise(
     streak = Streak(settings.rule.patience)
     output = predict()
     reference = output.detach().clone()
-    state = _evaluate(output, reference, prior, settings)
-    check_reachable(prior, boundary=settings.boundary)
+    goal = goal_of(prior, reference, settings)
+    state = _evaluate(output, reference, goal, settings.weight)
+    goal.check_reachable()
     run = _Record(state, variables, settings.callback)
     reason: StopReason | None = "already right" if state.verdict.error == 0 else None
     while reason is None:
@@ -116,14 +116,13 @@ def minimise(
             reason = "not finite"
             run.step += 1  # taken, but the state it led to has no loss to note
             break
-        state = _evaluate(output, reference, prior, settings)
+        state = _evaluate(output, reference, goal, settings.weight)
         run.add(state)
         if streak.reached(state.verdict.robust):
             reason = "topology right"
     optimiser.zero_grad()
     run.restore_best()
-    threshold = settings.rule.threshold
-    mask = run.best.output >= threshold
+    mask = goal.mask(run.best.output)
     return RefinementResult(
         output=run.best.output,
         mask=mask,
@@ -131,7 +130,7 @@ def minimise(
         history=run.history,
         betti_before=run.first.betti,
         betti_after=run.best.verdict.betti,
-        pixels_changed=int((mask != (reference >= threshold)).sum()),
+        pixels_changed=goal.pixels_changed(mask, goal.mask(reference)),
         succeeded=run.best.verdict.error == 0,
         stop_reason=reason,
         steps=run.step,
@@ -140,20 +139,10 @@ def minimise(
     )
 
 
-def _evaluate(output: Tensor, reference: Tensor, prior: PriorLike, settings: Settings) -> State:
-    diagrams = persistence(
-        output if settings.include_background else output[:, 1:],
-        construction=settings.construction,
-        boundary=settings.boundary,
-        threads=settings.threads,
-    )
-    topology = betti_prior_loss_from_diagrams(
-        diagrams, prior, power=settings.power, essential=settings.essential, max_bars=settings.max_bars
-    )
+def _evaluate(output: Tensor, reference: Tensor, goal: Goal, weight: float) -> State:
+    topology, verdict = goal.topology(output)
     fidelity = F.mse_loss(output, reference)
-    return State(
-        output, fidelity, topology, fidelity + settings.weight * topology, settings.rule.judge(diagrams, prior)
-    )
+    return State(output, fidelity, topology, fidelity + weight * topology, verdict)
 
 
 class _Best(NamedTuple):

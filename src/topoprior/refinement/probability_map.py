@@ -1,40 +1,30 @@
-"""Refinement of a bare probability map: equation 5 with the map itself in place of the network's weights.
-
-**The free variable** is an offset ``u`` per pixel in logit space, added where the reference ``S_n`` lies::
-
-    S(u) = S_n + (sigmoid(z + u) - sigmoid(z)) / (1 - 2e),    z = logit(e + (1 - 2e) * S_n),    |z + u| <= logit(1 - e)
-
-The squeeze by ``e`` keeps the slope of the sigmoid above zero where ``S_n`` is exactly 0 or 1, so those pixels can
-move; the bound keeps ``S`` in [0, 1]; and a pixel with ``u = 0`` keeps its value to the last bit.
-"""
+"""Refinement of a bare probability map: equation 5 with the map itself in place of the network's weights."""
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from topoprior.priors.class_priors import are_class_priors
+from topoprior.priors.unions import check_partition
+from topoprior.refinement.free_maps import free_channels, free_classes
 from topoprior.refinement.optimisation import Settings, minimise
 from topoprior.refinement.stopping import StoppingRule
 from topoprior.topology.filtration import LOGITS_HINT, as_images, check_values
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from topoprior.losses.functional import Essential
     from topoprior.priors.betti_prior import PriorLike
+    from topoprior.priors.class_priors import ClassPriorsLike
     from topoprior.refinement.optimisation import Callback
     from topoprior.refinement.result import RefinementResult
     from topoprior.topology.filtration import Boundary, Construction, Images
 
-# e above: at 0 and 1 the slope of the sigmoid is then 0.01 of a logit, against 0.25 at 0.5.
-_SQUEEZE = 0.01
-
 
 def refine_map(
     probability: Images,
-    prior: PriorLike,
+    prior: PriorLike | ClassPriorsLike,
     *,
     weight: float = 0.1,
     learning_rate: float = 0.5,
@@ -68,12 +58,13 @@ def refine_map(
     Args:
         probability: One map, shape ``(1, channel, *spatial)`` with 1 to 3 spatial axes, tensor or array, values in
             [0, 1]; exact zeros and ones may move too. Half precision is refined in float32 and comes back so.
-        prior: What is wanted: one prior for all channels, or ``[[prior, prior, ...]]``, one per channel.
+        prior: What is wanted: one prior for all channels; or ``[[prior, prior, ...]]``, one per channel; or
+            `ClassPriors` where the channels are the softmax of classes, see `refine`.
         weight: Lambda of equation 5. Higher trades pixels for topology.
         learning_rate: Of Adam, in logits.
         max_steps: Largest number of steps.
         include_background: Whether channel 0 has a prior. Channels move independently of each other: they need not sum
-            to 1 afterwards.
+            to 1 afterwards. (With `ClassPriors` they do.)
         construction: ``"T"``: pixels connect through corners (8 / 26); ``"V"``: through faces (4 / 6).
         boundary: What lies outside the image, ``"background"`` or ``"foreground"``.
         power: Exponent of the bar lengths in the loss, 2 (the paper) or 1.
@@ -129,22 +120,11 @@ def refine_map(
         )
     if not include_background and given.shape[1] < 2:
         raise ValueError("include_background=False leaves no channel: probability has 1")
+    if are_class_priors(prior):
+        check_partition(given, name="probability")
     # Normal mode inside: callers often predict under no_grad or inference_mode, whose tensors cannot be optimised.
     with torch.inference_mode(False), torch.enable_grad():
         half = given.dtype in (torch.float16, torch.bfloat16)
         reference = given.detach().to(torch.float32 if half else given.dtype, copy=True)
-        squeezed = _SQUEEZE + (1 - 2 * _SQUEEZE) * reference
-        start = torch.logit(squeezed)
-        bound = math.log((1 - _SQUEEZE) / _SQUEEZE)
-        offset = torch.zeros_like(reference, requires_grad=True)
-
-        def predict() -> Tensor:
-            moved = reference + (torch.sigmoid(start + offset) - torch.sigmoid(start)) / (1 - 2 * _SQUEEZE)
-            # Rounding may leave [0, 1] by one bit. Clamped without its gradient, which is 0 just where it is needed.
-            return moved + (moved.clamp(0, 1) - moved).detach()
-
-        @torch.no_grad()
-        def project() -> None:
-            offset.clamp_(-bound - start, bound - start)
-
-        return minimise(predict, [offset], prior, settings, project=project)
+        free = free_classes(reference) if are_class_priors(prior) else free_channels(reference)
+        return minimise(free.predict, [free.offset], prior, settings, project=free.project)

@@ -17,13 +17,15 @@ class RefinementResult:
 
     Attributes:
         output: The refined probability map, shape ``(1, channel, *spatial)``, no gradient attached.
-        mask: ``output >= threshold``, boolean, same shape.
+        mask: ``output >= threshold``, boolean, same shape. With class priors: in each pixel the most probable class.
         reference: The output before the refinement, same shape.
         history: Values of equation 5 for every state, the reference first: ``loss`` = ``fidelity`` + weight ×
             ``topology``. Entry k belongs to the state after k steps; one that is not finite has none.
         betti_before: Betti numbers of the reference at the threshold, shape ``(1, channel, dimension)``.
-        betti_after: Betti numbers of ``output`` at the threshold, same shape.
-        pixels_changed: Number of pixels in which the masks before and after differ.
+        betti_after: Betti numbers of ``output`` at the threshold, same shape. With class priors both are those of the
+            classes and unions that have one, of the label map: entries take the place of channels.
+        pixels_changed: Number of pixels in which the masks before and after differ; with class priors, in which the
+            class differs.
         succeeded: Whether ``mask`` has the wanted topology.
         stop_reason: ``"already right"`` (nothing was done), ``"topology right"`` (with the margin, for ``patience``
             steps in a row), ``"no more steps"``, or ``"not finite"`` (a NaN or an infinity turned up).
@@ -46,6 +48,19 @@ class RefinementResult:
     best_step: int
     seconds: float
     network: nn.Module | None = None
+
+    @property
+    def labels(self) -> Tensor:
+        """With class priors: the class of each pixel, int64, shape ``(1, *spatial)``.
+
+        Raises:
+            ValueError: If the channels are no classes, so that a pixel belongs to none or to several.
+        """
+        if not bool((self.mask.sum(1) == 1).all()):
+            raise ValueError(
+                "only a refinement with class priors has labels: here pixels can be in no or several masks"
+            )
+        return self.mask.long().argmax(1)
 
     def summary(self) -> dict[str, Any]:
         """All but the tensors and the network, as plain values that ``json.dumps`` takes."""

@@ -1,0 +1,149 @@
+"""What a refinement works towards: channels that each have a prior, or classes that exclude each other.
+
+A channel of its own is cut at the threshold. Of classes every pixel has one, the most probable; so the verdict is on
+the label map, and "right with a margin" means that it stays right if every union loses, or takes, the pixels that it
+leads or trails by up to ``2 * margin`` (`topoprior.priors.unions.union_leads`). The loss comes from the bars of the
+channels, or of the summed probabilities of unions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+
+from topoprior.evaluation.class_topology import topology_of_labels
+from topoprior.evaluation.metrics import distance_to_prior
+from topoprior.losses.class_prior_loss import class_prior_loss
+from topoprior.losses.functional import betti_prior_loss_from_diagrams
+from topoprior.priors.class_priors import ClassPriors, are_class_priors, resolve_class_priors
+from topoprior.priors.feasibility import check_reachable
+from topoprior.priors.unions import union_leads
+from topoprior.refinement.stopping import Verdict
+from topoprior.topology.betti import betti_numbers
+from topoprior.topology.diagram import persistence
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from topoprior.priors.betti_prior import PriorLike
+    from topoprior.priors.class_priors import ClassPriorsLike
+    from topoprior.refinement.optimisation import Settings
+
+
+class Goal(Protocol):
+    """The wanted topology of an output ``(1, channel, *spatial)``."""
+
+    def topology(self, output: Tensor) -> tuple[Tensor, Verdict]:
+        """The topological loss, with its graph, and the verdict."""
+
+    def mask(self, output: Tensor) -> Tensor:
+        """The mask, bool, in the shape of the output."""
+
+    def pixels_changed(self, mask: Tensor, before: Tensor) -> int:
+        """In how many pixels two masks differ."""
+
+    def check_reachable(self) -> None:
+        """Refuse what no mask can have."""
+
+
+def goal_of(prior: PriorLike | ClassPriorsLike, output: Tensor, settings: Settings) -> Goal:
+    """The goal that priors stand for.
+
+    Raises:
+        TypeError: If class priors are mixed with something else.
+        ValueError: If class priors do not fit the output, or come with an option that classes have no use for.
+    """
+    if not are_class_priors(prior):
+        return ChannelGoal(prior, settings)
+    (priors,) = resolve_class_priors(prior, output.shape[0], output.shape[1], output.ndim - 2)
+    if settings.rule.threshold != 0.5:
+        raise ValueError(
+            f"threshold must be left at 0.5 with class priors, got {settings.rule.threshold}: "
+            "the mask is the most probable class of each pixel"
+        )
+    if not settings.include_background:
+        raise ValueError(
+            "include_background=False has no use with class priors: they name their channels, and background has a "
+            "prior only if they give it one"
+        )
+    return ClassGoal(priors, settings)
+
+
+@dataclass(frozen=True)
+class ChannelGoal:
+    """One prior for each channel, all of them independent."""
+
+    prior: PriorLike
+    settings: Settings
+
+    def topology(self, output: Tensor) -> tuple[Tensor, Verdict]:
+        """From bars that are computed once."""
+        settings = self.settings
+        diagrams = persistence(
+            output if settings.include_background else output[:, 1:],
+            construction=settings.construction,
+            boundary=settings.boundary,
+            threads=settings.threads,
+        )
+        loss = betti_prior_loss_from_diagrams(
+            diagrams, self.prior, power=settings.power, essential=settings.essential, max_bars=settings.max_bars
+        )
+        return loss, settings.rule.judge(diagrams, self.prior)
+
+    def mask(self, output: Tensor) -> Tensor:
+        """Where the probability reaches the threshold."""
+        return output >= self.settings.rule.threshold
+
+    def pixels_changed(self, mask: Tensor, before: Tensor) -> int:
+        """Of all channels together."""
+        return int((mask != before).sum())
+
+    def check_reachable(self) -> None:
+        """See `topoprior.priors.feasibility`."""
+        check_reachable(self.prior, boundary=self.settings.boundary)
+
+
+@dataclass(frozen=True)
+class ClassGoal:
+    """Priors of classes and unions; the Betti numbers of the verdict are those of their entries, in their order."""
+
+    priors: ClassPriors
+    settings: Settings
+
+    def topology(self, output: Tensor) -> tuple[Tensor, Verdict]:
+        """The loss of the sums of probabilities, the verdict on the label map."""
+        settings = self.settings
+        loss = class_prior_loss(
+            output,
+            self.priors,
+            construction=settings.construction,
+            boundary=settings.boundary,
+            power=settings.power,
+            essential=settings.essential,
+            max_bars=settings.max_bars,
+            threads=settings.threads,
+        )
+        output = output.detach()
+        found = topology_of_labels(output.argmax(1), self.priors, settings.construction, settings.boundary)
+        error = int(found.error.sum())
+        return loss, Verdict(found.betti, error, error == 0 and self._right_with_margin(output))
+
+    def _right_with_margin(self, output: Tensor) -> bool:
+        rule = self.settings.rule
+        leads = union_leads(output, self.priors.unions)
+        masks = torch.cat([leads >= level for level in (rule.threshold - rule.margin, rule.threshold + rule.margin)])
+        betti = betti_numbers(masks, construction=self.settings.construction, boundary=self.settings.boundary)
+        return not distance_to_prior(betti, [self.priors.priors]).any()
+
+    def mask(self, output: Tensor) -> Tensor:
+        """In each pixel the most probable class, the first of several."""
+        return torch.zeros_like(output, dtype=torch.bool).scatter_(1, output.argmax(1, keepdim=True), True)
+
+    def pixels_changed(self, mask: Tensor, before: Tensor) -> int:
+        """Pixels with another class."""
+        return int((mask != before).any(1).sum())
+
+    def check_reachable(self) -> None:
+        """The loss has refused priors that contradict each other."""
