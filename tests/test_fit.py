@@ -173,6 +173,19 @@ def test_options_of_the_pseudo_labels_matter(change):
     assert not torch.equal(weights(plain), weights(fit(settings, network=base, **DATA)))
 
 
+def test_pseudo_labels_and_prior_together():
+    base = trained("supervised").network
+    both, labels = trained("pseudo-labels+prior", network=base), trained("pseudo-labels", network=base)
+    assert [phase.name for phase in both.phases] == ["pseudo-labels+prior 1", "pseudo-labels+prior 2"]
+    last = both.history[-1]
+    assert {"train/labelled", "train/pseudo-labelled", "train/topology"} <= set(last)
+    assert not torch.equal(weights(both), weights(labels))
+    looks = [record for record in both.history if record["phase"] == "pseudo-labels+prior 2"]
+    assert both.phases[1].validation["topology"] == min(record["validation/topology"] for record in looks)
+    with pytest.raises(ValueError, match="unlabelled cases: these cases have no priors"):
+        trained("pseudo-labels+prior", unlabelled=rings(3, seed=2, prior=None))
+
+
 def test_several_classes_with_a_prior_each():
     def two_classes(cases):
         inside = torch.zeros_like(cases.labels)

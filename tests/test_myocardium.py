@@ -112,7 +112,7 @@ def quick():
 def test_cells_are_computed_once_and_make_the_table(data, slices, quick, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(myocardium, "RECIPE", quick)
     monkeypatch.setattr(myocardium, "LONGER", quick.supervised)
-    monkeypatch.setattr(run_cell, "__defaults__", (quick,))
+    monkeypatch.setattr(run_cell, "__defaults__", (quick, {}))
     words = ["--data", str(data), "--output", str(tmp_path), "--lines", "20", "--labelled", "2", "--seeds", "0", "1"]
     myocardium.main(words)
     files = sorted((tmp_path / "cells").iterdir())

@@ -12,50 +12,77 @@ import torch
 from torch import Tensor, nn
 
 from topoprior.training.feed import feed
-from topoprior.training.objectives import labelled_loss, one_hot, predicted_classes
-from topoprior.training.phase import Phase, Term
-from topoprior.training.supervised import labelled_term
+from topoprior.training.objectives import labelled_loss, one_hot, predicted_classes, topological_loss
+from topoprior.training.phase import Loss, Phase
+from topoprior.training.supervised import labelled_part
 
 if TYPE_CHECKING:
     from topoprior.training.cases import Cases
-    from topoprior.training.feed import Place
-    from topoprior.training.phase import Steps, Updates
-    from topoprior.training.settings import PseudoLabelSettings
+    from topoprior.training.feed import Batch, Place
+    from topoprior.training.phase import Part, Steps, Updates
+    from topoprior.training.settings import Objective, PriorSettings, PseudoLabelSettings
 
 _BATCH = 16
 
 
 def pseudo_label_phases(
-    settings: PseudoLabelSettings, labelled: Cases, unlabelled: Cases, place: Place, channels: int
+    settings: PseudoLabelSettings,
+    labelled: Cases,
+    unlabelled: Cases,
+    place: Place,
+    channels: int,
+    *,
+    prior: PriorSettings | None = None,
+    threads: int | None = None,
 ) -> list[Phase]:
-    """One phase for each round; see `topoprior.training.settings.PseudoLabelSettings`."""
-    return [
-        _round(f"pseudo-labels {k + 1}", settings, labelled, unlabelled, place, channels)
-        for k in range(settings.rounds)
-    ]
+    """One phase for each round; see `topoprior.training.settings.PseudoLabelSettings`.
+
+    Args:
+        settings: Of the rounds.
+        labelled: Images with labels.
+        unlabelled: Images that are labelled anew before each round.
+        place: Which process this is.
+        channels: Of the network's output.
+        prior: Add the topological loss of the same unlabelled images, as these settings say; None for pseudo-labels
+            alone.
+        threads: Of the persistence engine.
+    """
+
+    def one_round(name: str) -> Phase:
+        def begin(teacher: nn.Module) -> Steps:
+            soft = pseudo_labels(teacher, unlabelled.images, settings, place.device)
+
+            def unlabelled_part(step: int) -> Part:
+                def part(network: nn.Module) -> list[Loss]:
+                    size = settings.unlabelled_batch_size
+                    purpose = f"{name} unlabelled"
+                    batch = feed(unlabelled, place, purpose=purpose, step=step, size=size, channels=channels, soft=soft)
+                    return _losses(network(batch.images), batch, settings.loss, prior, threads)
+
+                return part
+
+            def updates(step: int) -> Updates:
+                ours = labelled_part(name, settings.loss, settings.batch_size, labelled, place, channels, step)
+                return [[ours, unlabelled_part(step)]]
+
+            return updates
+
+        return Phase(name, settings, "dice" if prior is None else prior.keep, begin, fresh=settings.restart)
+
+    method = "pseudo-labels" if prior is None else "pseudo-labels+prior"
+    return [one_round(f"{method} {k + 1}") for k in range(settings.rounds)]
 
 
-def _round(
-    name: str, settings: PseudoLabelSettings, labelled: Cases, unlabelled: Cases, place: Place, channels: int
-) -> Phase:
-    def begin(teacher: nn.Module) -> Steps:
-        soft = pseudo_labels(teacher, unlabelled.images, settings, place.device)
-
-        def updates(step: int) -> Updates:
-            def loss(network: nn.Module) -> Tensor:
-                size = settings.unlabelled_batch_size
-                batch = feed(
-                    unlabelled, place, purpose=f"{name} unlabelled", step=step, size=size, channels=channels, soft=soft
-                )
-                assert batch.targets is not None
-                return labelled_loss(network(batch.images), batch.targets, settings.loss, weights=batch.weights)
-
-            ours = labelled_term(name, settings.loss, settings.batch_size, labelled, place, channels, step)
-            return [[ours, Term("pseudo-labelled", 1.0, loss)]]
-
-        return updates
-
-    return Phase(name, settings, "dice", begin, fresh=settings.restart)
+def _losses(
+    logits: Tensor, batch: Batch, objective: Objective, prior: PriorSettings | None, threads: int | None
+) -> list[Loss]:
+    """Against the pseudo-labels, and of the topology if there is a prior."""
+    assert batch.targets is not None
+    ours = Loss("pseudo-labelled", 1.0, labelled_loss(logits, batch.targets, objective, weights=batch.weights))
+    if prior is None:
+        return [ours]
+    assert batch.priors is not None
+    return [ours, Loss("topology", prior.weight, topological_loss(logits, batch.priors, prior, threads))]
 
 
 @torch.no_grad()

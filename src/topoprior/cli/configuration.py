@@ -40,7 +40,7 @@ class Configuration(TrainingSettings):
             raise ValueError(f"name must be the name of a folder, without slashes, got {self.name!r}")
         if self.method != "supervised" and self.data.unlabelled is None:
             raise ValueError(f"data.unlabelled is missing: method {self.method} learns from unlabelled images")
-        if self.method == "prior" and self.data.prior is None:
+        if self.method.endswith("prior") and self.data.prior is None:
             raise ValueError("data.prior is missing: method prior needs the Betti numbers of the unlabelled images")
 
     @property

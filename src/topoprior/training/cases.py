@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from topoprior.priors.class_priors import ClassPriors, resolve_class_priors
 from topoprior.priors.feasibility import check_feasible
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ class Cases:
         images: Shape ``(cases, channel, *spatial)``, 2 or 3 spatial axes, float32, finite; cropped and normalised.
         labels: Shape ``(cases, *spatial)``, uint8: 0 is background, 1 to K are the classes. None if unlabelled.
         names: One for each case.
-        priors: For each case one prior for each of the classes 1 to K; None if there is none.
+        priors: For each case one prior for each of the classes 1 to K, or `ClassPriors` of background and these; None
+            if there is none.
         spacing: Millimetres from pixel to pixel along each spatial axis; 1 where unknown.
 
     Raises:
@@ -41,7 +43,7 @@ class Cases:
     images: Tensor
     labels: Tensor | None
     names: tuple[str, ...]
-    priors: tuple[tuple[BettiPrior, ...], ...] | None = None
+    priors: tuple[tuple[BettiPrior, ...] | ClassPriors, ...] | None = None
     spacing: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
@@ -64,8 +66,9 @@ class Cases:
         for name, values in (("names", self.names), ("priors", self.priors)):
             if values is not None and len(values) != len(self):
                 raise ValueError(f"{name} must be as many as the {len(self)} images, got {len(values)}")
-        if self.priors is not None and len({len(one) for one in self.priors}) > 1:
-            raise ValueError("priors must be one per class for every case, got different numbers of them")
+        of_classes = [one.classes if isinstance(one, ClassPriors) else len(one) for one in self.priors or ()]
+        if len(set(of_classes)) > 1:
+            raise ValueError("priors must be one per class for every case, or ClassPriors of the same classes for all")
         if not self.spacing:
             object.__setattr__(self, "spacing", (1.0,) * len(self.spatial))
         if len(self.spacing) != len(self.spatial) or min(self.spacing) <= 0:
@@ -107,12 +110,17 @@ class Cases:
         """
         if self.priors is None:
             raise ValueError("these cases have no priors, so there is nothing to learn from them")
-        for name, priors in zip(self.names, self.priors, strict=True):
+        of_unions = [one for one in self.priors if isinstance(one, ClassPriors)]
+        if of_unions:  # these always ask for something; contradictions are found by the loss
+            resolve_class_priors(of_unions, len(self), classes + 1, len(self.spatial))
+            return
+        each = [one for one in self.priors if isinstance(one, tuple)]
+        for name, priors in zip(self.names, each, strict=True):
             if len(priors) != classes:
                 raise ValueError(f"{name}: it must have a prior for each of {classes} classes, got {len(priors)}")
             if not any(any(prior.cares) for prior in priors):
                 raise ValueError(f"{name}: its priors allow any topology, so it teaches nothing: leave it out")
-        for priors in dict.fromkeys(self.priors):
+        for priors in dict.fromkeys(each):
             for prior in priors:
                 if any(prior.cares):
                     check_feasible(prior, len(self.spatial), boundary=boundary)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from topoprior.baselines.post_processing import post_processing
-from topoprior.losses.functional import betti_prior_loss
+from topoprior.training.objectives import prior_loss
 
 if TYPE_CHECKING:
     from topoprior.training.cases import Cases
@@ -45,7 +45,7 @@ def check_cases(
             )
     if validation.priors is not None:
         _check_priors("validation", validation, settings, classes)
-    if "prior" in stages:
+    if stages[-1].endswith("prior"):
         assert unlabelled is not None
         _check_priors("unlabelled", unlabelled, settings, classes)
         if settings.prior.keep == "topology" and validation.priors is None:
@@ -66,10 +66,10 @@ def check_shares(settings: TrainingSettings, stages: tuple[Method, ...]) -> None
         ValueError: If a batch size is no multiple of the number of devices.
     """
     devices = settings.hardware.devices
-    parts = {"supervised": settings.supervised, "prior": settings.prior, "pseudo-labels": settings.pseudo_labels}
     for stage in stages:
+        part = {"supervised": settings.supervised, "prior": settings.prior}.get(stage, settings.pseudo_labels)
         for name in ("batch_size", "unlabelled_batch_size"):
-            size = getattr(parts[stage], name, devices)
+            size = getattr(part, name, devices)
             if size % devices:
                 raise ValueError(f"{name} of {stage} must be a multiple of the {devices} devices, got {size}")
 
@@ -98,12 +98,6 @@ def _check_priors(name: str, cases: Cases, settings: TrainingSettings, classes: 
         cases.check_priors(classes, options.boundary)
         assert cases.priors is not None
         for priors in dict.fromkeys(cases.priors):
-            betti_prior_loss(
-                torch.zeros(1, classes, *[1] * len(cases.spatial)),
-                [priors],
-                boundary=options.boundary,
-                essential=options.essential,
-                max_bars=options.max_bars,
-            )
+            prior_loss(torch.full((1, classes + 1, *[1] * len(cases.spatial)), 1 / (classes + 1)), [priors], options, 1)
     except ValueError as error:
         raise ValueError(f"{name} cases: {error}") from error

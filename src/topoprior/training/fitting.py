@@ -48,8 +48,9 @@ def fit(
 ) -> TrainingResult:
     """Train a network by the method that the settings name.
 
-    Every method begins with the supervised phase. ``prior`` and ``pseudo-labels`` then go on from the network that it
-    kept, with the unlabelled images. To compare methods, run the supervised phase once and give its network to
+    Every method begins with the supervised phase. The others then go on from the network that it kept, with the
+    unlabelled images: ``prior`` through their topology, ``pseudo-labels`` through the network's own predictions,
+    ``pseudo-labels+prior`` through both. To compare methods, run the supervised phase once and give its network to
     ``fit`` again as ``network``: the other methods then leave that phase out.
 
     With a folder the run writes ``metrics.jsonl``, ``tensorboard/``, ``checkpoints/last.pt`` (from which it can be
@@ -193,15 +194,18 @@ def _phases(
     from topoprior.baselines.pseudo_label import pseudo_label_phases
 
     phases = []
+    threads = settings.hardware.threads
     if "supervised" in stages:
         phases.append(supervised_phase(settings.supervised, labelled, place, channels))
     if "prior" in stages:
         assert unlabelled is not None
-        threads = settings.hardware.threads
         phases.append(prior_phase(settings.prior, labelled, unlabelled, place, channels, threads))
-    if "pseudo-labels" in stages:
+    if stages[-1].startswith("pseudo-labels"):
         assert unlabelled is not None
-        phases += pseudo_label_phases(settings.pseudo_labels, labelled, unlabelled, place, channels)
+        prior = settings.prior if stages[-1].endswith("prior") else None
+        phases += pseudo_label_phases(
+            settings.pseudo_labels, labelled, unlabelled, place, channels, prior=prior, threads=threads
+        )
     return phases
 
 

@@ -134,17 +134,17 @@ class Loop:
         updates: Updates = steps(step)
         for update in updates:
             optimiser.zero_grad()
-            for term in update:
-                last = term is update[-1]
-                with nullcontext() if last else self.fabric.no_backward_sync(self.wrapped):
-                    loss = term.loss(self.wrapped)
-                    self.fabric.backward(term.weight * loss)
-                losses[term.name].append(loss.item())
-                if not math.isfinite(losses[term.name][-1]):
-                    raise ValueError(
-                        f"the {term.name} loss became {losses[term.name][-1]} in step {step + 1} of the phase "
-                        f"{phase.name}: lower its learning_rate"
-                    )
+            for part in update:
+                with nullcontext() if part is update[-1] else self.fabric.no_backward_sync(self.wrapped):
+                    found = part(self.wrapped)
+                    self.fabric.backward(torch.stack([loss.weight * loss.value for loss in found]).sum())
+                for loss in found:
+                    losses[loss.name].append(loss.value.item())
+                    if not math.isfinite(losses[loss.name][-1]):
+                        raise ValueError(
+                            f"the {loss.name} loss became {losses[loss.name][-1]} in step {step + 1} of the phase "
+                            f"{phase.name}: lower its learning_rate"
+                        )
             optimiser.step()
 
     def _look(self, phase: Phase, state: dict[str, Any], optimiser: Any, losses: dict[str, list[float]]) -> None:

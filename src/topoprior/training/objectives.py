@@ -12,14 +12,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from topoprior.evaluation.class_topology import topology_of_labels
 from topoprior.evaluation.metrics import dice, topological_success
+from topoprior.losses.class_prior_loss import class_prior_loss
 from topoprior.losses.functional import betti_prior_loss
+from topoprior.priors.class_priors import ClassPriors
 
 if TYPE_CHECKING:
     from topoprior.priors.betti_prior import BettiPrior
     from topoprior.training.settings import Objective, PriorSettings
 
-Priors = list[tuple["BettiPrior", ...]]
+Priors = list["tuple[BettiPrior, ...] | ClassPriors"]
 
 _SMOOTH = 1e-5  # as MONAI's DiceLoss: a class absent from image and prediction costs nothing
 
@@ -27,6 +30,14 @@ _SMOOTH = 1e-5  # as MONAI's DiceLoss: a class absent from image and prediction 
 def foreground(logits: Tensor) -> Tensor:
     """The probability of each class, ``(batch, classes, *spatial)``, of logits with 1 or classes + 1 channels."""
     return torch.sigmoid(logits) if logits.shape[1] == 1 else torch.softmax(logits, 1)[:, 1:]
+
+
+def class_probabilities(logits: Tensor) -> Tensor:
+    """The probability of background and of each class, ``(batch, classes + 1, *spatial)``."""
+    if logits.shape[1] > 1:
+        return torch.softmax(logits, 1)
+    probability = torch.sigmoid(logits)
+    return torch.cat((1 - probability, probability), 1)
 
 
 def predicted_classes(logits: Tensor) -> Tensor:
@@ -84,10 +95,30 @@ def _cross_entropy(logits: Tensor, targets: Tensor, counts: Tensor) -> Tensor:
 
 
 def topological_loss(logits: Tensor, priors: Priors, settings: PriorSettings, threads: int | None) -> Tensor:
-    """The Betti prior loss of the classes: equations 3 and 4, the mean over the images (and classes)."""
+    """The Betti prior loss of the classes: equations 3 and 4, the mean over the images (and classes).
+
+    With `ClassPriors` the entries of an image, classes and unions, are added.
+    """
+    return prior_loss(class_probabilities(logits.float()), priors, settings, threads)
+
+
+def prior_loss(probability: Tensor, priors: Priors, settings: PriorSettings, threads: int | None) -> Tensor:
+    """`topological_loss` of the probabilities of background and classes."""
+    unions, singles = _sorted_out(priors)
+    if unions:
+        return class_prior_loss(
+            probability,
+            unions,
+            construction=settings.construction,
+            boundary=settings.boundary,
+            power=settings.power,
+            essential=settings.essential,
+            max_bars=settings.max_bars,
+            threads=threads,
+        )
     return betti_prior_loss(
-        foreground(logits.float()),
-        priors,
+        probability[:, 1:],
+        singles,
         construction=settings.construction,
         boundary=settings.boundary,
         power=settings.power,
@@ -97,16 +128,31 @@ def topological_loss(logits: Tensor, priors: Priors, settings: PriorSettings, th
     )
 
 
+def _sorted_out(priors: Priors) -> tuple[list[ClassPriors], list[tuple[BettiPrior, ...]]]:
+    """Class priors, and priors of the single classes; one of the two lists is empty."""
+    return [one for one in priors if isinstance(one, ClassPriors)], [one for one in priors if isinstance(one, tuple)]
+
+
 def scores(logits: Tensor, labels: Tensor, priors: Priors | None, settings: PriorSettings) -> Tensor:
     """Sums over images: of Dice, of the share of right topologies, and of the topological loss (both 0 without priors).
 
-    Dice and topology are means over the classes of an image; the topology of an image is right if all classes are.
+    Dice and topology are means over the classes of an image; the topology of an image is right if all classes
+    (and unions) are.
     """
-    masks = one_hot(predicted_classes(logits), max(2, logits.shape[1]))[:, 1:]
+    classes = predicted_classes(logits)
+    masks = one_hot(classes, max(2, logits.shape[1]))[:, 1:]
     wanted = one_hot(labels, max(2, logits.shape[1]))[:, 1:]
     overlap = dice(masks, wanted).mean(1).sum()
     if priors is None:
         return torch.stack((overlap, torch.zeros_like(overlap), torch.zeros_like(overlap)))
-    right = topological_success(masks, priors, construction=settings.construction, boundary=settings.boundary)
+    unions, singles = _sorted_out(priors)
+    if unions:
+        found = [
+            topology_of_labels(one[None], prior, settings.construction, settings.boundary)
+            for one, prior in zip(classes, unions, strict=True)
+        ]
+        right = torch.stack([one.success for one in found])
+    else:
+        right = topological_success(masks, singles, construction=settings.construction, boundary=settings.boundary)
     loss = topological_loss(logits, priors, settings, threads=None) * len(logits)
     return torch.stack((overlap, right.all(1).sum().double(), loss.double()))

@@ -5,31 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from torch import nn
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from topoprior.training.settings import Keep, Schedule
 
 
-@dataclass(frozen=True)
-class Term:
-    """One part of what is minimised.
-
-    Attributes:
-        name: As it is logged, such as ``"labelled"`` or ``"topology"``.
-        weight: What its loss is multiplied by.
-        loss: The loss of the network.
-    """
+class Loss(NamedTuple):
+    """A loss with its name in the log, such as ``"labelled"`` or ``"topology"``, and what it is multiplied by."""
 
     name: str
     weight: float
-    loss: Callable[[nn.Module], Tensor]
+    value: Tensor
 
 
-Updates = list[list[Term]]
-"""The updates of one step, one after the other, each of a sum of terms."""
+Part = Callable[[nn.Module], list[Loss]]
+"""One pass of images through the network, and the losses of what comes out."""
+Updates = list[list[Part]]
+"""The updates of one step, one after the other, each of the sum of all losses of its parts."""
 Steps = Callable[[int], Updates]
 """The updates of each step, counted from 0; a function of the step alone."""
 

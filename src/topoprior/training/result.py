@@ -22,7 +22,7 @@ class PhaseResult:
     """How a phase went.
 
     Attributes:
-        name: ``"supervised"``, ``"prior"`` or ``"pseudo-labels 1"``, ...
+        name: ``"supervised"``, ``"prior"``, ``"pseudo-labels 1"``, ``"pseudo-labels+prior 1"``, ...
         steps: How many were taken.
         best_step: After which the kept state was seen; 0 if the phase brought nothing better.
         stop_reason: ``"no more steps"`` or ``"no better for a while"``.

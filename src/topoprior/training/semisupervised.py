@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from topoprior.training.feed import feed
 from topoprior.training.objectives import topological_loss
-from topoprior.training.phase import Phase, Term
-from topoprior.training.supervised import labelled_term
+from topoprior.training.phase import Loss, Phase
+from topoprior.training.supervised import labelled_part
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
     from topoprior.training.cases import Cases
     from topoprior.training.feed import Place
-    from topoprior.training.phase import Steps, Updates
+    from topoprior.training.phase import Part, Steps, Updates
     from topoprior.training.settings import PriorSettings
 
 
@@ -32,22 +32,23 @@ def prior_phase(
     the two batches of a step is ``weight * batch_size / unlabelled_batch_size``; it is logged.
     """
 
-    def topology(step: int) -> Term:
-        def loss(network: nn.Module) -> Tensor:
+    def topology(step: int) -> Part:
+        def part(network: nn.Module) -> list[Loss]:
             size = settings.unlabelled_batch_size
             batch = feed(unlabelled, place, purpose="prior unlabelled", step=step, size=size, channels=channels)
             assert batch.priors is not None
-            return topological_loss(network(batch.images), batch.priors, settings, threads)
+            value = topological_loss(network(batch.images), batch.priors, settings, threads)
+            return [Loss("topology", settings.weight, value)]
 
-        return Term("topology", settings.weight, loss)
+        return part
 
     def begin(_: nn.Module) -> Steps:
         def updates(step: int) -> Updates:
-            terms = [
-                labelled_term("prior", settings.loss, settings.batch_size, labelled, place, channels, step),
+            parts = [
+                labelled_part("prior", settings.loss, settings.batch_size, labelled, place, channels, step),
                 topology(step),
             ]
-            return [terms] if settings.combine == "sum" else [[term] for term in terms]
+            return [parts] if settings.combine == "sum" else [[part] for part in parts]
 
         return updates
 

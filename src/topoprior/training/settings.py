@@ -7,7 +7,7 @@ of the weights from labelled images; in the phase with the prior it goes with on
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Method = Literal["supervised", "prior", "pseudo-labels"]
+Method = Literal["supervised", "prior", "pseudo-labels", "pseudo-labels+prior"]
 Objective = Literal["dice", "ce", "dice+ce"]
 Schedule = Literal["constant", "cosine"]
 Keep = Literal["dice", "topology", "last"]
@@ -223,13 +223,15 @@ class TrainingSettings:
     Attributes:
         method: ``supervised``: labelled images only. ``prior``: then with unlabelled images and the prior.
             ``pseudo-labels``: then with the network's own predictions as labels of the unlabelled images.
+            ``pseudo-labels+prior``: then with both at once.
         post_processing: What predictions go through: its ``name``, ``none``, ``closing``, ``components`` or ``crf``,
             and its parameters. A ``crf`` without parameters is fitted to the validation images.
         seed: Of every random choice: first weights, order of images, augmentation.
         network: The network.
         supervised: The first phase, which every method begins with.
         prior: The phase of method ``prior``.
-        pseudo_labels: The rounds of method ``pseudo-labels``.
+        pseudo_labels: The rounds of the methods with pseudo-labels; with the prior too, its weight, its conventions
+            and what it keeps are those of ``prior``.
         augmentation: Of all training images.
         hardware: Where it runs.
     """
@@ -245,7 +247,7 @@ class TrainingSettings:
     hardware: HardwareSettings = field(default_factory=HardwareSettings)
 
     def __post_init__(self) -> None:
-        _check_word("method", self.method, ("supervised", "prior", "pseudo-labels"))
+        _check_word("method", self.method, ("supervised", "prior", "pseudo-labels", "pseudo-labels+prior"))
         _check("seed", self.seed, 0 <= self.seed < 2**31, "at least 0 and less than 2^31")
 
 

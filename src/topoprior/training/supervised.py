@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from topoprior.training.feed import feed
 from topoprior.training.objectives import labelled_loss
-from topoprior.training.phase import Phase, Term
+from topoprior.training.phase import Loss, Phase
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
     from topoprior.training.cases import Cases
     from topoprior.training.feed import Place
-    from topoprior.training.phase import Steps, Updates
+    from topoprior.training.phase import Part, Steps, Updates
     from topoprior.training.settings import Objective, SupervisedSettings
 
 
@@ -22,21 +22,21 @@ def supervised_phase(settings: SupervisedSettings, labelled: Cases, place: Place
 
     def begin(_: nn.Module) -> Steps:
         def updates(step: int) -> Updates:
-            return [[labelled_term("supervised", settings.loss, settings.batch_size, labelled, place, channels, step)]]
+            return [[labelled_part("supervised", settings.loss, settings.batch_size, labelled, place, channels, step)]]
 
         return updates
 
     return Phase("supervised", settings, "dice", begin)
 
 
-def labelled_term(
+def labelled_part(
     phase: str, objective: Objective, size: int, labelled: Cases, place: Place, channels: int, step: int
-) -> Term:
-    """The loss of one step on labelled images."""
+) -> Part:
+    """The labelled images of one step and their loss."""
 
-    def loss(network: nn.Module) -> Tensor:
+    def part(network: nn.Module) -> list[Loss]:
         batch = feed(labelled, place, purpose=f"{phase} labelled", step=step, size=size, channels=channels)
         assert batch.targets is not None
-        return labelled_loss(network(batch.images), batch.targets, objective)
+        return [Loss("labelled", 1.0, labelled_loss(network(batch.images), batch.targets, objective))]
 
-    return Term("labelled", 1.0, loss)
+    return part
