@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RefinementResult:
-    """Outcome of `refine` or `refine_map`.
+    """Outcome of `refine`, `refine_map` or `guarantee`.
 
     Attributes:
         output: The refined probability map, shape ``(1, channel, *spatial)``, no gradient attached.
@@ -28,7 +28,8 @@ class RefinementResult:
             class differs.
         succeeded: Whether ``mask`` has the wanted topology.
         stop_reason: ``"already right"`` (nothing was done), ``"topology right"`` (with the margin, for ``patience``
-            steps in a row), ``"no more steps"``, or ``"not finite"`` (a NaN or an infinity turned up).
+            steps in a row), ``"no more steps"``, ``"no edit helps"`` (`guarantee`), or ``"not finite"`` (a NaN or an
+            infinity turned up).
         steps: Steps of the optimiser that were taken.
         best_step: The step after which the state that was kept was reached; 0 is the reference.
         seconds: Wall-clock time in seconds.

@@ -1,0 +1,84 @@
+"""From a map to a mask with the wanted Betti numbers, by elementary edits.
+
+Every edit is tried, the Betti numbers are counted anew, and it is kept only if their distance to the prior has become
+smaller. That distance is a whole number, so the search ends. Where no edit helps any more, a layout that is known to be
+right is deformed towards the map. So wherever a layout fits, the end is right.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from topoprior.refinement.editing.deformation import deform
+from topoprior.refinement.editing.features import features
+from topoprior.refinement.editing.layouts import ENUMERABLE, cheapest_of_all, layout
+from topoprior.refinement.editing.removals import removals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from topoprior.refinement.editing.canvas import Canvas
+    from topoprior.refinement.editing.grid import Array
+
+
+def search(canvas: Canvas) -> None:
+    """Edit until the Betti numbers are right or nothing helps any more, then take back what was not needed."""
+    while canvas.error and (_remove(canvas) or _create(canvas)):
+        pass
+    if canvas.error:
+        start = min(_starts(canvas), key=canvas.cost, default=None)
+        if start is not None:
+            canvas.keep(start)
+    mended = deform(canvas.grid, canvas.mask, canvas.original, canvas.price)
+    if (mended != canvas.mask).any():
+        canvas.keep(mended)
+
+
+def _remove(canvas: Canvas) -> bool:
+    """One round of edits against what is too many, the cheapest first; whether one was kept."""
+    progress = False
+    for _, cells, colour in removals(canvas):
+        if not canvas.error:
+            break
+        mask = canvas.with_cells(cells, colour)
+        if canvas.keep_if_nearer(mask):
+            progress = True
+        elif not progress and (tidy := canvas.without_pockets(mask, cells, colour)) is not None:
+            progress = canvas.keep_if_nearer(tidy)
+    return progress
+
+
+def _create(canvas: Canvas) -> bool:
+    """One edit for something that is missing; whether one was kept."""
+    missing = (k for k in range(len(canvas.grid.shape)) if canvas.surplus(k) < 0)
+    return any(canvas.keep_if_nearer(mask) for k in missing for mask in features(canvas, k))
+
+
+def _starts(canvas: Canvas) -> Iterator[Array]:
+    """Masks that have the wanted numbers for sure, as near to the map as their shape can be brought."""
+    grid = canvas.grid
+    lower, upper = least_betti(canvas.lower, grid.outside_colour), canvas.upper
+    if canvas.values.size <= ENUMERABLE:
+        image, price = grid.image(canvas.original), grid.image(canvas.price)
+        best = cheapest_of_all(image, price, lower, upper, grid.construction, grid.boundary)
+        if best is not None:
+            yield grid.embedded(best, grid.outside_colour)
+        return
+    for wanted in {tuple(np.clip(canvas.betti, lower, upper).tolist()), tuple(lower.tolist())}:
+        plan = layout(grid.shape, grid.construction, grid.boundary, wanted)
+        if plan is not None:
+            for flips in itertools.product((1, -1), repeat=plan.ndim):
+                turned = plan[tuple(slice(None, None, flip) for flip in flips)]
+                start = grid.embedded(turned, grid.outside_colour)
+                if canvas.is_nearer(start):
+                    yield deform(grid, start, canvas.original, canvas.price)
+
+
+def least_betti(lower: Array, outside: bool) -> Array:
+    """The smallest Betti numbers of any mask that has at least these: what has a hole has a component."""
+    least = lower.copy()
+    least[0] = max(least[0], outside or lower[1:].any())
+    return least
