@@ -20,6 +20,7 @@ from topoprior.losses.functional import betti_prior_loss_from_diagrams
 from topoprior.priors.class_priors import ClassPriors, are_class_priors, resolve_class_priors
 from topoprior.priors.feasibility import check_reachable
 from topoprior.priors.unions import union_leads
+from topoprior.refinement.push import NearestEdit
 from topoprior.refinement.stopping import Verdict
 from topoprior.topology.betti import betti_numbers
 from topoprior.topology.diagram import persistence
@@ -56,7 +57,10 @@ def goal_of(prior: PriorLike | ClassPriorsLike, output: Tensor, settings: Settin
         ValueError: If class priors do not fit the output, or come with an option that classes have no use for.
     """
     if not are_class_priors(prior):
-        return ChannelGoal(prior, settings)
+        nearest = NearestEdit(prior, settings.construction, settings.boundary, settings.rule.threshold)
+        return ChannelGoal(prior, settings, nearest if settings.push else None)
+    if settings.push:
+        raise ValueError(f"push must be left at 0 with class priors, got {settings.push}: edits know single masks only")
     (priors,) = resolve_class_priors(prior, output.shape[0], output.shape[1], output.ndim - 2)
     if settings.rule.threshold != 0.5:
         raise ValueError(
@@ -77,12 +81,14 @@ class ChannelGoal:
 
     prior: PriorLike
     settings: Settings
+    nearest: NearestEdit | None  # if the push is on
 
     def topology(self, output: Tensor) -> tuple[Tensor, Verdict]:
         """From bars that are computed once."""
         settings = self.settings
+        images = output if settings.include_background else output[:, 1:]
         diagrams = persistence(
-            output if settings.include_background else output[:, 1:],
+            images,
             construction=settings.construction,
             boundary=settings.boundary,
             threads=settings.threads,
@@ -90,7 +96,10 @@ class ChannelGoal:
         loss = betti_prior_loss_from_diagrams(
             diagrams, self.prior, power=settings.power, essential=settings.essential, max_bars=settings.max_bars
         )
-        return loss, settings.rule.judge(diagrams, self.prior)
+        verdict = settings.rule.judge(diagrams, self.prior)
+        if self.nearest is not None and verdict.error:
+            loss = loss + settings.push * self.nearest.distance(images)
+        return loss, verdict
 
     def mask(self, output: Tensor) -> Tensor:
         """Where the probability reaches the threshold."""

@@ -47,6 +47,7 @@ def refine(
     power: Literal[1, 2] = 2,
     essential: Essential = "finite",
     max_bars: int | None = None,
+    push: float = 0.0,
     threshold: float = 0.5,
     margin: float = 0.05,
     patience: int = 3,
@@ -74,6 +75,10 @@ def refine(
     cannot know which one to keep. Where ``result.succeeded`` is False, ``refine_map(result.output, prior)`` often
     repairs the rest. docs/concepts/refinement.md has measurements.
 
+    **Beyond the paper**, and off by default, ``push`` lifts the first limit. While the mask has the wrong topology it
+    adds to ``L_topo`` ``push`` times the distance to the nearest map found that has the right one: what the edit of
+    `guarantee` costs. Its slope is 1 in all pixels of the edit, such as the way across a gap, whatever their values.
+
     Args:
         network: Any module that maps ``image`` to ``(1, channel, *spatial)``.
         image: One image, shape ``(1, channel, *spatial)``, on the network's device.
@@ -97,6 +102,9 @@ def refine(
         power: Exponent of the bar lengths in the loss, 2 (the paper) or 1.
         essential: ``"finite"`` (the paper's footnote 1) or ``"drop"``.
         max_bars: Only the longest bars of each dimension enter the loss; None for all.
+        push: How hard to push towards the nearest map found with the wanted topology, see above; not with
+            `ClassPriors`. 0 is the paper's loss; at 1 every pixel of the edit is pushed as hard as one that sets a bar
+            of length 0.5. In 3-D tunnels may get no push, or a poor one, and a cavity is put where it costs least.
         threshold: Probability at which the mask is cut.
         margin: The topology has to be right at ``threshold - margin`` and ``threshold + margin`` as well; with
             `ClassPriors`, if every union loses, or takes, the pixels that it leads or trails by up to ``2 * margin``.
@@ -145,6 +153,7 @@ def refine(
         power=power,
         essential=essential,
         max_bars=max_bars,
+        push=push,
         include_background=include_background,
         threads=threads,
         callback=callback,

@@ -48,6 +48,7 @@ class Settings:
     power: Literal[1, 2]
     essential: Essential
     max_bars: int | None
+    push: float
     include_background: bool
     threads: int | None
     callback: Callback | None
@@ -58,6 +59,9 @@ class Settings:
             check_number(name, value)
             if not 0 < value < float("inf"):
                 raise ValueError(f"{name} must be positive and finite, got {value}")
+        check_number("push", self.push)
+        if not 0 <= self.push < float("inf"):
+            raise ValueError(f"push must be at least 0 and finite, got {self.push}")
         check_steps("max_steps", self.max_steps, least=0)
 
 

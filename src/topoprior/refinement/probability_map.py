@@ -35,6 +35,7 @@ def refine_map(
     power: Literal[1, 2] = 2,
     essential: Essential = "finite",
     max_bars: int | None = None,
+    push: float = 0.0,
     threshold: float = 0.5,
     margin: float = 0.05,
     patience: int = 3,
@@ -53,7 +54,7 @@ def refine_map(
 
     Stop rule, best state and the meaning of an already right map are those of `refine`; so are the limits: a wanted
     feature of which the map shows no trace gets no push, and with two large components where one is wanted the map
-    cannot know which one to keep.
+    cannot know which one to keep. Beyond the paper ``push`` lifts the first, as explained there.
 
     Args:
         probability: One map, shape ``(1, channel, *spatial)`` with 1 to 3 spatial axes, tensor or array, values in
@@ -70,6 +71,9 @@ def refine_map(
         power: Exponent of the bar lengths in the loss, 2 (the paper) or 1.
         essential: ``"finite"`` (the paper's footnote 1) or ``"drop"``.
         max_bars: Only the longest bars of each dimension enter the loss; None for all.
+        push: How hard to push towards the nearest map found with the wanted topology, see above; not with
+            `ClassPriors`. 0 is the paper's loss; at 1 every pixel of the edit is pushed as hard as one that sets a bar
+            of length 0.5. In 3-D tunnels may get no push, or a poor one, and a cavity is put where it costs least.
         threshold: Probability at which the mask is cut.
         margin: The topology has to be right at ``threshold - margin`` and ``threshold + margin`` as well.
         patience: For this many states in a row.
@@ -107,6 +111,7 @@ def refine_map(
         power=power,
         essential=essential,
         max_bars=max_bars,
+        push=push,
         include_background=include_background,
         threads=threads,
         callback=callback,

@@ -20,7 +20,8 @@ class RefinementResult:
         mask: ``output >= threshold``, boolean, same shape. With class priors: in each pixel the most probable class.
         reference: The output before the refinement, same shape.
         history: Values of equation 5 for every state, the reference first: ``loss`` = ``fidelity`` + weight ×
-            ``topology``. Entry k belongs to the state after k steps; one that is not finite has none.
+            ``topology``, to which ``push`` times the distance belongs. Entry k belongs to the state after k steps; one
+            that is not finite has none.
         betti_before: Betti numbers of the reference at the threshold, shape ``(1, channel, dimension)``.
         betti_after: Betti numbers of ``output`` at the threshold, same shape. With class priors both are those of the
             classes and unions that have one, of the label map: entries take the place of channels.
