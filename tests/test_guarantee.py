@@ -8,12 +8,15 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 import topoprior as tp
 from oracles.all_masks import least_cost
 from oracles.flood_fill import betti_numbers
 from strategies import boundaries, constructions, images
+from topoprior.refinement.editing.canvas import Canvas
 from topoprior.refinement.editing.grid import Grid, regions
+from topoprior.refinement.editing.search import _starts
 
 rows, columns = np.mgrid[:30, :34]
 radius = np.hypot(rows - 15, columns - 17)
@@ -252,6 +255,28 @@ def test_noise_in_three_dimensions(construction, boundary):
     result = guarantee(image, tp.BettiPrior(1, 0, 0), construction=construction, boundary=boundary)
     assert result.succeeded
     assert betti_numbers(result.mask[0, 0].numpy(), construction, boundary) == (1, 0, 0)
+
+
+def test_tunnels_through_noise_are_not_paid_for_with_the_whole_organ():
+    """Many tunnels at once: to delete the one component would end all of them."""
+    random = np.random.default_rng(0)
+    place = ball((18, 19, 20))
+    noise = ndimage.gaussian_filter(random.normal(size=place.shape), 0.8)
+    image = 1 / (1 + np.exp(place - 6 - 3 * noise / noise.std()))
+    result = guarantee(image, tp.BettiPrior(1, 0, 0))
+    assert result.betti_before[0, 0, 1] > 5
+    assert result.succeeded
+    assert result.pixels_changed < 0.1 * (image >= 0.5).sum()
+
+
+def test_a_layout_starts_where_it_fits_the_map():
+    """Only the fallback: a dot in a corner could not grow to the blob in the middle."""
+    image = np.where(radius < 8, 0.9, 0.1)
+    image[15, 17] = 0.4
+    canvas = Canvas(image, np.array([1, 0]), np.array([1, 0]), "T", "background", 0.5)
+    (mask,) = _starts(canvas)
+    assert betti_numbers(canvas.grid.image(mask)) == (1, 0)
+    assert (mask != canvas.original).sum() < 9
 
 
 # The door

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from topoprior.refinement.editing.grid import Array
 
 MOST_BARS = 12
+RADII = (1, 2, 3, 5, 8)
 
 
 class Bar(NamedTuple):
@@ -40,12 +41,15 @@ def bars(canvas: Canvas, dimension: int) -> list[Bar]:
 
 
 def along_living_bars(canvas: Canvas, dimension: int) -> Iterator[tuple[Array, bool]]:
-    """For features of the mask, the shortest bars first: what cuts each at its birth, what fills it to its death."""
+    """For features of the mask, the shortest bars first: what cuts each at its birth or fills it at its death."""
     low = canvas.threshold
     living = [bar for bar in bars(canvas, dimension) if bar.birth >= low > bar.death and bar.death_cell >= 0]
     for bar in living[: -MOST_BARS - 1 : -1]:
         yield level(canvas, bar.birth_cell), False
         yield level(canvas, bar.death_cell), True
+        for radius in RADII:
+            yield block(canvas, bar.birth_cell, radius), False
+            yield block(canvas, bar.death_cell, radius), True
 
 
 def level(canvas: Canvas, cell: int) -> Array:
@@ -56,6 +60,16 @@ def level(canvas: Canvas, cell: int) -> Array:
     colour = bool(canvas.mask[cell])
     near = canvas.grid.inside & (canvas.mask == colour) & (canvas.toll <= canvas.toll[cell])
     return connected(near, cell, canvas.grid.touching[not colour])
+
+
+def block(canvas: Canvas, cell: int, radius: int) -> Array:
+    """The pixels around this one, up to so many to each side: a plug, or a cut, that `deform` makes thin afterwards."""
+    grid = canvas.grid
+    centre = grid.coordinates(cell)
+    near = tuple(slice(max(place - radius, 0), place + radius + 1) for place in centre)
+    cells: Array = np.arange(grid.size).reshape(grid.padded_shape)[near].ravel()
+    inside: Array = cells[grid.inside[cells]]
+    return inside
 
 
 def basin(canvas: Canvas, bar: Bar, colour: bool) -> Array:

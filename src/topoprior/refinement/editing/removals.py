@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 
 class Edit(NamedTuple):
-    """Cells to give this colour, and what that adds to the cost."""
+    """Cells to give this colour, what that adds to the cost, and in which dimension there are too many."""
 
     cost: float
     cells: Array
     colour: bool
+    dimension: int
 
 
 def removals(canvas: Canvas) -> list[Edit]:
@@ -29,7 +30,8 @@ def removals(canvas: Canvas) -> list[Edit]:
     one. So each of these lowers one Betti number by one, unless a path also closes a bay. Tunnels in 3-D are cut or
     filled along the bars of the map.
     """
-    surplus = {colour: canvas.surplus(k) for colour, k in canvas.dimensions_of_regions.items()}
+    dimensions = canvas.dimensions_of_regions
+    surplus = {colour: canvas.surplus(k) for colour, k in dimensions.items()}
     edits: list[Edit] = []
     if any(number > 0 for number in surplus.values()):
         found = canvas.regions()
@@ -39,10 +41,11 @@ def removals(canvas: Canvas) -> list[Edit]:
                 known = sorted(edit.cost for edit in edits if edit.colour != colour)
                 limit = known[needed - 1] if len(known) >= needed else np.inf
                 paths = joining_paths(canvas.grid, found, colour, canvas.toll, limit=limit, enough=needed)
-                edits += [Edit(path.cost, np.array(path.cells), colour) for path in paths]
+                edits += [Edit(path.cost, np.array(path.cells), colour, dimensions[colour]) for path in paths]
     if len(canvas.grid.shape) == 3 and canvas.surplus(1) > 0:
         for cells, colour in along_living_bars(canvas, 1):
-            edits.append(Edit(float(canvas.balance(canvas.mask)[cells].sum()), cells, colour))
+            turned = cells[canvas.mask[cells] != colour]
+            edits.append(Edit(float(canvas.balance(canvas.mask)[turned].sum()), turned, colour, 1))
     return sorted(edits, key=lambda edit: edit.cost)
 
 
@@ -51,13 +54,14 @@ def _whole_regions(canvas: Canvas, found: Regions) -> list[Edit]:
     order = np.argsort(found.label, kind="stable")
     ends = np.searchsorted(found.label[order], np.arange(len(found.colour) + 1))
     weight = canvas.weights(canvas.mask, found)
-    kinds = {(bool(colour), int(degree)) for colour, degree in zip(found.colour, found.degree, strict=True)}
-    helps = {kind: canvas.distance(_betti_without(canvas, *kind)) < canvas.error for kind in kinds}
-    return [
-        Edit(float(weight[region]), order[ends[region] : ends[region + 1]], not colour)
-        for region, (colour, degree) in enumerate(zip(found.colour.tolist(), found.degree.tolist(), strict=True))
-        if helps[colour, degree] and region != found.outside
-    ]
+    edits = []
+    for region, (colour, degree) in enumerate(zip(found.colour.tolist(), found.degree.tolist(), strict=True)):
+        fewer = canvas.betti - _betti_without(canvas, colour, degree)
+        if region != found.outside and canvas.distance(canvas.betti - fewer) < canvas.error:
+            dimension = next(k for k, number in enumerate(fewer) if number > 0 and canvas.surplus(k) > 0)
+            cells = order[ends[region] : ends[region + 1]]
+            edits.append(Edit(float(weight[region]), cells, not colour, dimension))
+    return edits
 
 
 def _betti_without(canvas: Canvas, colour: bool, degree: int) -> Array:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from topoprior.refinement.editing.canvas import Canvas
     from topoprior.refinement.editing.grid import Array
 
+PLACES = 9  # to try along each axis for a layout
+
 
 def search(canvas: Canvas) -> None:
     """Edit until the Betti numbers are right or nothing helps any more, then take back what was not needed."""
@@ -40,9 +42,10 @@ def search(canvas: Canvas) -> None:
 def _remove(canvas: Canvas) -> bool:
     """One round of edits against what is too many, the cheapest first; whether one was kept."""
     progress = False
-    for _, cells, colour in removals(canvas):
-        if not canvas.error:
-            break
+    for _, cells, colour, dimension in removals(canvas):
+        # What was proposed for a surplus that has gone meanwhile could only do harm.
+        if canvas.surplus(dimension) <= 0:
+            continue
         mask = canvas.with_cells(cells, colour)
         if canvas.keep_if_nearer(mask):
             progress = True
@@ -70,11 +73,33 @@ def _starts(canvas: Canvas) -> Iterator[Array]:
     for wanted in {tuple(np.clip(canvas.betti, lower, upper).tolist()), tuple(lower.tolist())}:
         plan = layout(grid.shape, grid.construction, grid.boundary, wanted)
         if plan is not None:
-            for flips in itertools.product((1, -1), repeat=plan.ndim):
-                turned = plan[tuple(slice(None, None, flip) for flip in flips)]
-                start = grid.embedded(turned, grid.outside_colour)
-                if canvas.is_nearer(start):
-                    yield deform(grid, start, canvas.original, canvas.price)
+            start = grid.embedded(_placed(canvas, plan), grid.outside_colour)
+            if not canvas.distance(canvas.count(start)):
+                yield deform(grid, start, canvas.original, canvas.price)
+
+
+def _placed(canvas: Canvas, plan: Array) -> Array:
+    """The layout, mirrored and moved to where it fits the map best."""
+    grid = canvas.grid
+    outside = grid.outside_colour
+    used = np.argwhere(plan != outside)
+    if not len(used):
+        return plan
+    low, high = used.min(0), used.max(0) + 1
+    pattern = plan[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] != outside
+    price = grid.image(canvas.price)
+    gain = np.where(grid.image(canvas.original) != outside, price, -price)
+    best, where = -np.inf, (pattern, tuple(slice(a, b) for a, b in zip(low, high, strict=True)))
+    for flips in itertools.product((1, -1), repeat=plan.ndim):
+        turned = pattern[tuple(slice(None, None, flip) for flip in flips)]
+        room = [a - b for a, b in zip(plan.shape, pattern.shape, strict=True)]
+        for corner in itertools.product(*(sorted(set(np.linspace(0, a, PLACES, dtype=int).tolist())) for a in room)):
+            window = tuple(slice(a, a + b) for a, b in zip(corner, pattern.shape, strict=True))
+            if (fit := float(gain[window][turned].sum())) > best:
+                best, where = fit, (turned, window)
+    placed = np.full(plan.shape, outside)
+    placed[where[1]] ^= where[0]
+    return placed
 
 
 def least_betti(lower: Array, outside: bool) -> Array:
