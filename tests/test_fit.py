@@ -88,6 +88,14 @@ def test_the_kept_state_is_the_one_of_lowest_validation_loss(long_run):
     assert found.item() == pytest.approx(best["validation/topology"], abs=1e-5)
 
 
+def test_a_phase_that_only_does_harm_gives_back_its_start(long_run):
+    base = long_run.network
+    wild = replace(SETTINGS.supervised, learning_rate=3.0, schedule="constant", validate_every=4)
+    result = fit(replace(SETTINGS, supervised=wild), network=base, **DATA)
+    assert result.phases[0].best_step == 0
+    assert torch.equal(weights(result), weights(long_run))
+
+
 def test_all_losses_are_logged(long_run):
     records = {record["step"]: record for record in long_run.history if record["phase"] == "prior"}
     assert set(records[20]) >= {
