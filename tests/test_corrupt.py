@@ -5,8 +5,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
 
-from topoprior.imaging.corrupt import remove_lines, removed_lines
+from topoprior.imaging.corrupt import add_noise, blur, remove_lines, removed_lines
 
 
 def positive(*shape, seed=0):
@@ -198,3 +199,55 @@ def test_refuses_bad_images_and_options():
         remove_lines(image, 1, seed=-1)
     with pytest.raises(TypeError, match="seed must be a whole number, got None"):
         remove_lines(image, 1, seed=None)
+
+
+def test_noise_has_the_deviation_asked_for_in_units_of_the_range():
+    image = np.full((1, 1, 40, 50), 3.0)
+    image[..., 0, :2] = (-1, 7)  # a range of 8; the rest lies in its middle, where nothing is cut off
+    added = add_noise(image, 0.05, seed=3) - image
+    assert added[..., 1:, :].std() == pytest.approx(0.4, rel=0.05)
+    assert abs(added[..., 1:, :].mean()) < 0.03
+    twice = add_noise(image, 0.1, seed=3) - image
+    np.testing.assert_allclose(twice[..., 1:, :], 2 * added[..., 1:, :], atol=1e-12)
+    strong = add_noise(image, 5.0, seed=3)
+    assert (strong.min(), strong.max()) == (-1, 7)
+    np.testing.assert_array_equal(add_noise(image, 0, seed=3), image)
+
+
+def test_noise_of_an_image_does_not_depend_on_its_batch():
+    images = positive(3, 2, 4, 5)
+    together = add_noise(images, 0.1, seed=[5, 6, 7])
+    np.testing.assert_array_equal(together[1:2], add_noise(images[1:2], 0.1, seed=6))
+    assert not np.allclose(together[1] - images[1], together[2] - images[2])
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 11), (1, 2, 7, 9), (1, 1, 5, 4, 6)])
+def test_blur_is_that_of_scipy(shape):
+    image = positive(*shape)
+    for sigma in (0.7, 2.0):
+        # SciPy cuts off at int(truncate * sigma + 0.5) pixels, here at the next whole number above 4 sigma.
+        truncate = np.ceil(4 * sigma) / sigma
+        expected = gaussian_filter(image, (0, 0) + (sigma,) * (len(shape) - 2), mode="nearest", truncate=truncate)
+        np.testing.assert_allclose(blur(image, sigma), expected, atol=1e-12)
+    np.testing.assert_array_equal(blur(image, 0), image)
+
+
+@pytest.mark.parametrize("corrupt", [lambda image: add_noise(image, 0.1, seed=0), lambda image: blur(image, 1)])
+def test_noise_and_blur_keep_the_kind_and_refuse_what_is_no_image(corrupt):
+    image = positive(1, 1, 5, 6)
+    assert corrupt(image).dtype == np.float64
+    assert corrupt(torch.from_numpy(image).half()).dtype == torch.float32
+    np.testing.assert_array_equal(corrupt(torch.from_numpy(image)).numpy(), corrupt(image))
+    with pytest.raises(ValueError, match=r"shape \(batch, channel, \*spatial\), not empty, got \(5, 6\)"):
+        corrupt(image[0, 0])
+    with pytest.raises(TypeError, match="tensor or a numpy array, got list"):
+        corrupt([[[1.0]]])
+
+
+def test_noise_and_blur_have_a_strength():
+    image = positive(1, 1, 5, 6)
+    for strength in (-1, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match=f"deviation must be at least 0 and finite, got {strength}"):
+            add_noise(image, strength, seed=0)
+        with pytest.raises(ValueError, match=f"sigma must be at least 0 and finite, got {strength}"):
+            blur(image, strength)

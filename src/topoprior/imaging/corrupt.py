@@ -1,4 +1,4 @@
-"""Images as a faster or worse acquisition would show them: lines of k-space removed.
+"""Images as a faster or worse acquisition would show them: lines of k-space removed, noise, blur.
 
 Every random choice comes from the seed that is given. Nothing here knows of the rest of the package.
 """
@@ -70,7 +70,12 @@ def remove_lines(
                   [0.5000, 1.0000]]]])
     """
     _check_word("rescale", rescale, get_args(Rescale))
-    values = _checked(image)
+    values = _checked(image, planar=True)
+    if bool((values < 0).any()):
+        raise ValueError(
+            f"image must hold values of at least 0, because the result is a magnitude, got {values.min().item()}: "
+            "remove lines before normalising to mean 0"
+        )
     kept = torch.ones(values.shape[0], 1, *values.shape[2:], dtype=torch.bool)
     gone = removed_lines(tuple(values.shape), lines, seed=seed, axes=axes, keep_centre=keep_centre)
     for one, (rows, columns) in zip(kept, gone, strict=True):
@@ -82,10 +87,7 @@ def remove_lines(
     if rescale == "minmax":
         magnitude = magnitude - magnitude.amin(dim=(1, 2, 3), keepdim=True)
     magnitude = torch.where(magnitude > _NOTHING_LEFT * _largest(values), magnitude, 0.0)
-    scaled = magnitude / _largest(magnitude)
-    if isinstance(image, Tensor):
-        return scaled.to(torch.float64 if image.dtype == torch.float64 else torch.float32)
-    return scaled.numpy().astype(np.float64 if image.dtype == np.float64 else np.float32)
+    return _like(image, magnitude / _largest(magnitude))
 
 
 def removed_lines(
@@ -125,6 +127,66 @@ def removed_lines(
     return gone
 
 
+def add_noise(image: Images, deviation: float, *, seed: Seed) -> Images:
+    """Images under Gaussian noise, cut off at the smallest and the largest value of each image.
+
+    Args:
+        image: Shape ``(batch, channel, *spatial)``, finite values.
+        deviation: Standard deviation of the noise, in units of the range of each image; 0 gives the image back.
+        seed: As for `remove_lines`. The same seed gives the same noise, scaled by ``deviation``.
+
+    Returns:
+        The same kind, tensor or array, and shape; float64 if ``image`` is, else float32.
+
+    Raises:
+        TypeError: If ``image`` is neither tensor nor array of real numbers.
+        ValueError: If a shape or value is wrong, or ``deviation`` is negative or not finite.
+
+    Examples:
+        >>> noisy = add_noise(torch.tensor([[[2.0, 2.0, 6.0, 6.0]]]), 0.1, seed=0)
+        >>> [round(value, 2) for value in noisy.flatten().tolist()]  # noise of 0.4, and none beyond 2 or 6
+        [2.05, 2.0, 6.0, 6.0]
+    """
+    values = _checked(image, planar=False)
+    _check_strength("deviation", deviation)
+    low, high = _ends(values)
+    draws = [np.random.default_rng(stream).standard_normal(values.shape[1:]) for stream in _seeds(seed, len(values))]
+    noise = torch.from_numpy(np.stack(draws)).to(values.device)
+    return _like(image, torch.clamp(values + deviation * (high - low) * noise, low, high))
+
+
+def blur(image: Images, sigma: float) -> Images:
+    """Images blurred by a Gaussian along all spatial axes; beyond its edge an image goes on with its last pixel.
+
+    Args:
+        image: Shape ``(batch, channel, *spatial)``, finite values.
+        sigma: Standard deviation of the Gaussian in pixels, cut off at four of them; 0 gives the image back.
+
+    Returns:
+        The same kind, tensor or array, and shape; float64 if ``image`` is, else float32.
+
+    Raises:
+        TypeError: If ``image`` is neither tensor nor array of real numbers.
+        ValueError: If a shape or value is wrong, or ``sigma`` is negative or not finite.
+
+    Examples:
+        >>> blurred = blur(torch.tensor([[[0.0, 0.0, 1.0, 0.0, 0.0]]]), 0.5)
+        >>> [round(value, 2) for value in blurred.flatten().tolist()]
+        [0.0, 0.11, 0.79, 0.11, 0.0]
+    """
+    values = _checked(image, planar=False)
+    _check_strength("sigma", sigma)
+    reach = int(np.ceil(4 * sigma))
+    places = torch.arange(-reach, reach + 1, dtype=torch.float64, device=values.device)
+    weights = torch.exp(-0.5 * (places / sigma) ** 2) if sigma > 0 else torch.ones_like(places)
+    weights = weights / weights.sum()
+    for axis in range(2, values.ndim):
+        size = values.shape[axis]
+        taken = (torch.arange(size, device=values.device)[:, None] + places.long()).clamp(0, size - 1)
+        values = sum(weight * values.index_select(axis, place) for weight, place in zip(weights, taken.T, strict=True))
+    return _like(image, values)
+
+
 def _drawn(random: np.random.Generator, size: int, lines: int, keep_centre: int, axis: str) -> NDArray[np.int64]:
     """Places of the lines that go, in a spectrum whose frequency 0 is at ``size // 2``."""
     lines, keep_centre = _count("lines", lines), _count("keep_centre", keep_centre)
@@ -150,23 +212,37 @@ def _seeds(seed: Seed, batch: int) -> list[np.random.SeedSequence]:
     return [np.random.SeedSequence((_count("seed", seed), index)) for index in range(batch)]
 
 
-def _checked(image: Tensor | NDArray[Any]) -> Tensor:
+def _checked(image: Tensor | NDArray[Any], *, planar: bool) -> Tensor:
     """The image as a float64 tensor, after all checks."""
     if not isinstance(image, Tensor | np.ndarray):
         raise TypeError(f"image must be a torch tensor or a numpy array, got {type(image).__name__}")
-    if image.ndim != 4 or 0 in image.shape:
-        raise ValueError(f"image must have shape (batch, channel, height, width), not empty, got {tuple(image.shape)}")
+    if (image.ndim != 4 if planar else image.ndim < 3) or 0 in image.shape:
+        spatial = "height, width" if planar else "*spatial"
+        raise ValueError(f"image must have shape (batch, channel, {spatial}), not empty, got {tuple(image.shape)}")
     if image.dtype.is_complex if isinstance(image, Tensor) else image.dtype.kind not in "fiub":
         raise TypeError(f"image must hold real numbers, got {image.dtype}")
     values = image.double() if isinstance(image, Tensor) else torch.from_numpy(image.astype(np.float64))
     if not bool(torch.isfinite(values).all()):
         raise ValueError(f"image must hold finite values, got {values[~torch.isfinite(values)][0].item()}")
-    if bool((values < 0).any()):
-        raise ValueError(
-            f"image must hold values of at least 0, because the result is a magnitude, got {values.min().item()}: "
-            "remove lines before normalising to mean 0"
-        )
     return values
+
+
+def _like(image: Images, values: Tensor) -> Images:
+    """The values as the image's kind, in float64 if it is and float32 else."""
+    if isinstance(image, Tensor):
+        return values.to(torch.float64 if image.dtype == torch.float64 else torch.float32)
+    return values.numpy().astype(np.float64 if image.dtype == np.float64 else np.float32)
+
+
+def _ends(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Smallest and largest value of each image, to compare with its pixels."""
+    flat, shape = values.flatten(1), (-1,) + (1,) * (values.ndim - 1)
+    return flat.amin(1).view(shape), flat.amax(1).view(shape)
+
+
+def _check_strength(name: str, value: float) -> None:
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"{name} must be at least 0 and finite, got {value}")
 
 
 def _largest(values: Tensor) -> Tensor:
