@@ -260,9 +260,9 @@ def test_noise_in_three_dimensions(construction, boundary):
 def test_tunnels_through_noise_are_not_paid_for_with_the_whole_organ():
     """Many tunnels at once: to delete the one component would end all of them."""
     random = np.random.default_rng(0)
-    place = ball((18, 19, 20))
-    noise = ndimage.gaussian_filter(random.normal(size=place.shape), 0.8)
-    image = 1 / (1 + np.exp(place - 6 - 3 * noise / noise.std()))
+    place = ball((24, 25, 26))
+    noise = ndimage.gaussian_filter(random.normal(size=place.shape), 1.0)
+    image = 1 / (1 + np.exp(0.8 * (place - 7.5) - 2.5 * noise / noise.std()))
     result = guarantee(image, tp.BettiPrior(1, 0, 0))
     assert result.betti_before[0, 0, 1] > 5
     assert result.succeeded

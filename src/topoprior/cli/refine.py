@@ -115,6 +115,15 @@ def refine(
     max_steps: Annotated[
         int | None, Parameter(group=_METHOD, help="Give up after so many. [default: 500 for a map, 100 for a network]")
     ] = None,
+    guarantee: Annotated[
+        bool,
+        Parameter(
+            group=_METHOD,
+            negative="",
+            help="Where the refinement ends with the wrong topology, edit its mask by the smallest change found that "
+            "makes it right: always in 2-D, nearly always in 3-D. With --max-steps 0 edit alone.",
+        ),
+    ] = False,
     threshold: Annotated[
         float, Parameter(group=_METHOD, help="The mask is where the probability is at or above it.")
     ] = 0.5,
@@ -140,8 +149,8 @@ def refine(
     Each FILE is a probability map, or with --network an image for that network. Masks come back with the shape and the
     geometry of their input. With --slices each slice is refined on its own and the stack is put together again. The
     table tells Betti numbers before and after, whether they are right now, how many pixels of the mask changed, and why
-    the refinement stopped: already right, topology right (with the margin), or no more steps (then the best mask that
-    was seen is kept; it may well be right).
+    the refinement stopped: already right, topology right (with the margin), no more steps (then the best mask that
+    was seen is kept; it may well be right), or edited (with --guarantee).
 
     A folder of masks gets a journal, .topoprior-refine.jsonl: the same command goes on where it was stopped.
     """
@@ -164,6 +173,7 @@ def refine(
         device=device,
         slices=slices,
         options=tuple((options | shared).items()),
+        guarantee=guarantee,
         pictures=report is not None,
         run=token_hex(8),
     )
@@ -201,7 +211,9 @@ def refine(
     results = [row for refined in outcome.results.values() for row in refined.rows]
     cases = [case for refined in outcome.results.values() for case in refined.cases]
     if report is not None and cases:
-        _write_report(report, cases, overwrite=overwrite, given=given, network=network, **shared)
+        _write_report(
+            report, cases, overwrite=overwrite, given=given | {"guarantee": guarantee}, network=network, **shared
+        )
     _tell(results, outcome, wanted, report=report is not None)
     if json and results:
         print_json({**shared, "results": results, **failures_told(outcome.failures)})

@@ -17,6 +17,7 @@ from topoprior.imaging.image import Array, Image
 from topoprior.imaging.io import check_format, read_image, write_mask, write_probability
 from topoprior.imaging.networks import Activation, Normalisation
 from topoprior.priors.betti_prior import BettiPrior
+from topoprior.refinement.guarantee import completed
 from topoprior.refinement.result import RefinementResult
 from topoprior.viewing.report import Case
 
@@ -46,6 +47,7 @@ class Refinement:
         device: Where to compute.
         slices: The axis along which images are cut, or None.
         options: For `topoprior.refine` or `topoprior.refine_map`, name and value.
+        guarantee: Whether to edit what does not reach its prior.
         pictures: Whether the report wants cases.
         run: Different for each run: a network is read once in each process, and anew for the next run.
         on_slice: Called after each slice with how many are done, and of how many; for work in this process.
@@ -58,6 +60,7 @@ class Refinement:
     device: Device
     slices: int | None
     options: tuple[tuple[str, Any], ...]
+    guarantee: bool
     pictures: bool
     run: str
     on_slice: Callable[[int, int], None] | None = field(default=None, compare=False)
@@ -74,7 +77,11 @@ class Refinement:
         refined = []
         for index, (part, prior) in enumerate(zip(parts, priors, strict=True)):
             try:
-                refined.append(refine(part, prior))
+                one = refine(part, prior)
+                if self.guarantee:
+                    conventions = {name: options[name] for name in ("construction", "boundary", "threshold")}
+                    one = completed(one, prior, **conventions)
+                refined.append(one)
             except (ValueError, TypeError) as error:
                 raise type(error)(f"{self._place(job.source, index)}: {error}") from error
             if self.on_slice is not None:

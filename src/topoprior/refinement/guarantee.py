@@ -9,6 +9,7 @@ overconfident network would decide.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -141,6 +142,53 @@ def guarantee(
             best_step=len(costs) - 1,
             seconds=time.perf_counter() - began,
         )
+
+
+def completed(
+    result: RefinementResult,
+    prior: PriorLike,
+    *,
+    construction: Construction = "T",
+    boundary: Boundary = "background",
+    threshold: float = 0.5,
+) -> RefinementResult:
+    """A refinement that has the wanted topology: the same if it succeeded, otherwise with its output edited.
+
+    Args:
+        result: Of `refine` or `refine_map` towards Betti priors of single channels.
+        prior: What was wanted.
+        construction: As the refinement had it.
+        boundary: As the refinement had it.
+        threshold: As the refinement had it.
+
+    Returns:
+        The result with the edited output, counted from the reference; ``stop_reason`` is ``"edited"`` if that gave the
+        wanted topology. History, steps and network are still those of the refinement.
+
+    Raises:
+        ValueError: As `guarantee`.
+
+    Examples:
+        >>> import topoprior as tp
+        >>> row = torch.tensor([[[0.9, 0.1, 0.9, 0.9]]])
+        >>> result = tp.refine_map(row, tp.BettiPrior(1), max_steps=0)
+        >>> result = completed(result, tp.BettiPrior(1))
+        >>> result.mask.int().tolist(), result.stop_reason
+        ([[[0, 0, 1, 1]]], 'edited')
+    """
+    if result.succeeded:
+        return result
+    edited = guarantee(result.output, prior, construction=construction, boundary=boundary, threshold=threshold)
+    return replace(
+        result,
+        output=edited.output,
+        mask=edited.mask,
+        betti_after=edited.betti_after,
+        pixels_changed=int((edited.mask != (result.reference >= threshold)).sum()),
+        succeeded=edited.succeeded,
+        stop_reason="edited" if edited.succeeded else edited.stop_reason,
+        seconds=result.seconds + edited.seconds,
+    )
 
 
 def _check_room(canvas: Canvas) -> None:

@@ -29,8 +29,8 @@ class RefinementResult:
             class differs.
         succeeded: Whether ``mask`` has the wanted topology.
         stop_reason: ``"already right"`` (nothing was done), ``"topology right"`` (with the margin, for ``patience``
-            steps in a row), ``"no more steps"``, ``"no edit helps"`` (`guarantee`), or ``"not finite"`` (a NaN or an
-            infinity turned up).
+            steps in a row), ``"no more steps"``, ``"edited"`` or ``"no edit helps"`` (a guarantee was asked for),
+            or ``"not finite"`` (a NaN or an infinity turned up).
         steps: Steps of the optimiser that were taken.
         best_step: The step after which the state that was kept was reached; 0 is the reference.
         seconds: Wall-clock time in seconds.

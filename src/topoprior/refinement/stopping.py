@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from topoprior.priors.betti_prior import PriorLike
     from topoprior.topology.diagram import PersistenceDiagrams
 
-StopReason = Literal["already right", "topology right", "no more steps", "no edit helps", "not finite"]
+StopReason = Literal["already right", "topology right", "no more steps", "no edit helps", "edited", "not finite"]
 
 
 class Verdict(NamedTuple):
