@@ -85,6 +85,15 @@ def test_contradictions(case, construction):
         )
 
 
+@pytest.mark.parametrize("union", [(1, 2, 3), (1, 2), (3,)])
+def test_a_range_with_one_number_that_fits_is_no_contradiction(union):
+    wanted = dict(CONTRADICTIONS["euler"][0])
+    wanted[union] = {(1, 2, 3): (1, (0, 1)), (1, 2): (1, (1, 2)), (3,): ((1, 2), 0)}[union]
+    wanted[(1, 3)] = ((2, 3), 0)
+    wanted[3] = wanted.pop((3,), wanted[3])
+    assert ClassPriors(wanted, classes=4).check().contradictions == ()
+
+
 TWO_HOLES_IN_ONE = torch.tensor([[[1, 1, 1, 0], [1, 2, 1, 1], [1, 1, 2, 1], [0, 1, 1, 1]]])
 
 
