@@ -59,8 +59,9 @@ def guarantee(
     - ``boundary="foreground"`` has b0 and b1 if the other construction with background has (b1 + 1, b0 - 1).
 
     Larger numbers are refused. Either bound alone is reached. Components and holes together fit if all holes fit into a
-    block in one corner and the components, as single pixels, into the rest; that is sure for all but the very fullest
-    images. Those of up to 16 pixels are decided by trying all masks.
+    block in one corner and the components, as single pixels, into the rest; only very full images can carry
+    more. Where such a layout is lacking and no edit helps, up to 18 pixels are decided by trying all masks; for more
+    `succeeded` is False.
 
     Args:
         probability: One map, shape ``(1, channel, *spatial)`` with 1 to 3 spatial axes, tensor or array, values in
