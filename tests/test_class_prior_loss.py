@@ -141,6 +141,14 @@ def test_channels_that_are_no_softmax_are_refused():
         class_prior_loss(one_pixel, PRIORS)
 
 
+def test_a_sum_that_rounding_brought_above_1_is_1():
+    images = torch.tensor([[[0.5, 0.0], [0.5004, 0.0], [0.0, 1.0]]], requires_grad=True)
+    loss = class_prior_loss(images, ClassPriors({(0, 1): (0,)}, classes=3))
+    assert loss.item() == 1
+    loss.backward()
+    assert images.grad[0, :, 0].tolist() == [2, 2, 0]
+
+
 def test_what_else_is_refused():
     images = probabilities(1, 4, 5, 6)
     contradictory = ClassPriors({1: (1, 0), 2: (1, 0), (1, 2): (3, 0)}, classes=4)

@@ -170,9 +170,9 @@ def test_classes_move_and_go_on_summing_to_1(shape, classes, seed):
 
 
 def test_two_classes_move_as_one_channel():
-    one = torch.tensor([[[0.0, 0.3, 0.8, 1.0]]], dtype=torch.float64)
+    one = torch.tensor([[[0.0, 0.3, 0.8, 1.0, 0.0]]], dtype=torch.float64)
     pair, single = free_classes(torch.cat((1 - one, one), 1)), free_channels(one)
-    offset = torch.tensor([[[1.0, -2.0, 20.0, -3.0]]], dtype=torch.float64)
+    offset = torch.tensor([[[1.0, -2.0, 20.0, -3.0, -0.5]]], dtype=torch.float64)
     with torch.no_grad():
         pair.offset[:, 1:].add_(offset)
         single.offset.add_(offset)

@@ -118,7 +118,7 @@ def _encloses(first: BettiPrior, second: BettiPrior, sentence: str) -> BettiPrio
     if not first.lower[-1]:
         feature = "loop" if dimensions == 2 else "cavity"
         raise ValueError(f"{sentence!r}: what encloses must have at least one {feature}, got the prior {first}")
-    solid = dimensions == 3 and (first.upper[1], second.upper[1]) == (0, 0)
+    solid = (first.upper[1], second.upper[1]) == (0, 0)
     tunnels = [] if dimensions == 2 else [0 if solid else None]
     return BettiPrior((1, first.upper[0]), *tunnels, 0)  # fewer than A has where an island of A lies in its hole
 
