@@ -13,8 +13,11 @@ from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
-from math import ceil, prod
+from math import ceil, inf, prod
 from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from topoprior.priors.betti_prior import BettiPrior
 from topoprior.priors.class_priors import ClassPriors, name_of
@@ -28,6 +31,7 @@ Numbers: TypeAlias = tuple[int, ...]
 """Betti numbers of one mask, dimension 0 first."""
 Union: TypeAlias = tuple[int, ...]
 """Indices of classes, ascending; background is 0."""
+Whole: TypeAlias = NDArray[np.int64]
 
 
 def unions_of(classes: Sequence[int], *, largest: int) -> list[Union]:
@@ -283,32 +287,44 @@ def _error(numbers: Numbers, prior: BettiPrior) -> int:
 
 
 class _Boxes:
-    """Ranges over the dimensions: a search with bounds, since a box holds no more cases than any of its sides."""
+    """Ranges over the dimensions, all that can be the smallest: a box holds no more than each of its sides alone."""
 
     def __init__(self, numbers: Mapping[Numbers, int], enough: int) -> None:
-        self.numbers, self.enough = numbers, enough
-        self.best: tuple[tuple[float, int, Numbers], tuple[tuple[int, int], ...]] | None = None
+        self._points, self._counts = np.array(list(numbers)), np.array(list(numbers.values()))
+        self._enough = enough
+        every = [_sides(self._points[:, k], self._counts, enough) for k in range(self._points.shape[1])]
+        self._narrowest = [int(sides[0, 0]) for sides in every]
+        self._best = inf, 0, (0,)
+        self._box: tuple[tuple[int, int], ...] = ()
 
     def smallest(self) -> tuple[tuple[int, int], ...]:
-        """The best box."""
-        self._search((), self.numbers)
-        assert self.best is not None  # the box of all numbers holds all cases
-        return self.best[1]
+        """The box that allows the least; of equals that with the most labels, then that of the smallest numbers."""
+        self._search((), self._points, self._counts)
+        return self._box
 
-    def _search(self, sides: tuple[tuple[int, int], ...], inside: Mapping[Numbers, int]) -> None:
-        dimension, size = len(sides), prod(high - low + 1 for low, high in sides)
-        if self.best is not None and size > self.best[0][0]:
-            return
-        held = sum(inside.values())
-        if held < self.enough:
-            return
-        if dimension == len(next(iter(inside))):
-            rank = (size, -held, tuple(low for low, _ in sides))
-            if self.best is None or rank < self.best[0]:
-                self.best = (rank, sides)
-            return
-        values = sorted({each[dimension] for each in inside})
-        pairs = ((low, high) for at, low in enumerate(values) for high in values[at:])
-        for low, high in sorted(pairs, key=lambda pair: pair[1] - pair[0]):
-            part = {each: count for each, count in inside.items() if low <= each[dimension] <= high}
-            self._search((*sides, (low, high)), part)
+    def _search(self, box: tuple[tuple[int, int], ...], points: Whole, counts: Whole) -> None:
+        k = len(box)
+        last = k == points.shape[1] - 1
+        least = prod(high - low + 1 for low, high in box) * prod(self._narrowest[k + 1 :])
+        sides = _sides(points[:, k], counts, self._enough)
+        for width, loss, low, high in (sides[:1] if last else sides).tolist():
+            if least * width > self._best[0]:
+                return  # all that follow are wider
+            longer = (*box, (low, high))
+            if not last:
+                inside = (points[:, k] >= low) & (points[:, k] <= high)
+                self._search(longer, points[inside], counts[inside])
+                continue
+            rank = (least * width, loss, tuple(each for each, _ in longer))
+            if rank < self._best:
+                self._best, self._box = rank, longer
+
+
+def _sides(values: Whole, counts: Whole, enough: int) -> Whole:
+    """All ranges of one number that hold enough labels: rows of width, minus the labels, low and high; sorted."""
+    ends, place = np.unique(values, return_inverse=True)
+    until = np.concatenate(([0], np.cumsum(np.bincount(place, weights=counts)).astype(np.int64)))
+    held = until[None, 1:] - until[:-1, None]
+    low, high = np.nonzero((held >= enough) & (ends[None] >= ends[:, None]))
+    rows = np.stack([ends[high] - ends[low] + 1, -held[low, high], ends[low], ends[high]], 1)
+    return np.asarray(rows[np.lexsort(rows.T[::-1])])

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePath
 
+from topoprior.imaging.new_file import new_file
 from topoprior.priors.betti_prior import BettiPrior
 
 _KEYS = ("file", "slice")
@@ -158,6 +159,42 @@ def read_prior_table(path: str | Path) -> PriorTable:
     if not rows:
         raise ValueError(f"{path} has no row with a prior")
     return PriorTable(path, keys, rows)
+
+
+def write_prior_table(
+    path: str | Path, rows: Mapping[tuple[str, int | None], BettiPrior], *, overwrite: bool = False
+) -> None:
+    """Write a table of priors for files, or for slices of files.
+
+    Args:
+        path: Where to; appears whole or not at all.
+        rows: File and slice (None in all rows if images are taken whole) to prior; at least one.
+        overwrite: Replace a file that exists.
+
+    Raises:
+        ValueError: If there is no row, or some name a slice and some do not.
+        OSError: If the file exists and ``overwrite`` is False, or it cannot be written.
+
+    Examples:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "priors.csv"
+        >>> write_prior_table(path, {("a.nii.gz", 0): BettiPrior(1, 1), ("a.nii.gz", 1): BettiPrior(1, (0, 2))})
+        >>> print(path.read_text())
+        file,slice,prior
+        a.nii.gz,0,"1,1"
+        a.nii.gz,1,"1,0-2"
+        <BLANKLINE>
+    """
+    kinds = {index is None for _, index in rows}
+    if len(kinds) != 1:
+        got = "both" if kinds else "none"
+        raise ValueError(f"a table of priors needs rows, all of slices or all of files, got {got}")
+    columns = ["file", "prior"] if kinds == {True} else ["file", "slice", "prior"]
+    with new_file(Path(path), overwrite=overwrite) as temporary, temporary.open("w", newline="", encoding="utf-8") as f:
+        table = csv.writer(f, lineterminator="\n")
+        table.writerow(columns)
+        for (file, index), prior in rows.items():
+            table.writerow([file, str(prior)] if index is None else [file, index, str(prior)])
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
