@@ -86,7 +86,7 @@ def agreement(
     volume = ours.ndim == 3
     stack = (slice(None) if volume else None, ...)  # of planes; an image is a stack of one
     planes = worst_planes(ours[stack], theirs[stack], places=[fault.region[stack] for fault in faults])
-    window = _window(ours[stack] | theirs[stack], planes)
+    window = window_of(ours[stack] | theirs[stack], planes)
     view, alone = view or View(), int(not volume)
     columns = alone + len(planes) + (map_ is not None)
 
@@ -95,12 +95,12 @@ def agreement(
     for ax, plane in zip(axes[alone:], planes, strict=False):
         cut = (plane, *window)
         ours_cut, theirs_cut = view(ours[stack][cut]), view(theirs[stack][cut])
-        background = _LABEL_GREY * theirs_cut if grey is None else _stretched(view(grey[stack][cut]))
+        background = _LABEL_GREY * theirs_cut if grey is None else stretched(view(grey[stack][cut]))
         if alone:
             show_grey(background, axes[0]).set_aspect(view.aspect)
         _draw(ax, background, ours_cut, theirs_cut, view.aspect)
         for fault in faults:
-            _ring(ax, view(fault.region[stack][cut]), fault, view.aspect)
+            draw_ring(ax, view(fault.region[stack][cut]), fault, view.aspect)
         if volume:
             ax.set_title(f"plane {plane}", fontsize=9)
     if map_ is not None:
@@ -133,7 +133,7 @@ def _area(volume: Mask) -> NDArray[np.int64]:
     return np.asarray(volume.sum(axis=(1, 2)))
 
 
-def _window(masks: Mask, planes: list[int]) -> tuple[slice, slice]:
+def window_of(masks: Mask, planes: list[int]) -> tuple[slice, slice]:
     """Rows and columns that hold what the masks take up in these planes, with a margin; all if they are empty."""
     taken = np.any(masks.take(planes, axis=0), axis=0)
     if not taken.any():
@@ -158,7 +158,7 @@ def _draw(ax: Axes, grey: NDArray[Any], ours: Mask, theirs: Mask, aspect: float)
     ax.autoscale(False)  # rings may reach over the edge
 
 
-def _ring(ax: Axes, region: Mask, fault: Fault, aspect: float) -> None:
+def draw_ring(ax: Axes, region: Mask, fault: Fault, aspect: float) -> None:
     """A ring round what a plane shows of a fault, if anything."""
     from matplotlib.patches import Ellipse
 
@@ -175,7 +175,7 @@ def _ring(ax: Axes, region: Mask, fault: Fault, aspect: float) -> None:
     ax.add_patch(Ellipse(middle, **shape, edgecolor=COLOURS[fault.dimension], linewidth=1.8, linestyle=line))
 
 
-def _stretched(grey: Any) -> NDArray[np.float64]:
+def stretched(grey: Any) -> NDArray[np.float64]:
     """Gray values from 0 to 1, without the darkest and the brightest percent of the window."""
     low, high = np.percentile(grey, (1, 99))
     return np.asarray(np.clip((grey - low) / max(high - low, 1e-12), 0, 1), dtype=float)

@@ -1,8 +1,20 @@
-"""Self-contained HTML pages about a run: of refinements, of an evaluation. Needs the extra ``report``."""
+"""Self-contained HTML pages: of refinements, of an evaluation, of labels. Needs the extra ``report``."""
 
+from topoprior.viewing.report.audit import Bar, Histogram, LabelAudit, Mark, write_audit
 from topoprior.viewing.report.case import Case
 from topoprior.viewing.report.evaluation import Evaluation, write_evaluation
 from topoprior.viewing.report.html import environment
 from topoprior.viewing.report.refinement import write_report
 
-__all__ = ["Case", "Evaluation", "environment", "write_evaluation", "write_report"]
+__all__ = [
+    "Bar",
+    "Case",
+    "Evaluation",
+    "Histogram",
+    "LabelAudit",
+    "Mark",
+    "environment",
+    "write_audit",
+    "write_evaluation",
+    "write_report",
+]
