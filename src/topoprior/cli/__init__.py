@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, Parameter
 
+from topoprior.cli.audit import audit
 from topoprior.cli.barcode import barcode
 from topoprior.cli.betti import betti
 from topoprior.cli.demo import demo
@@ -16,6 +17,7 @@ from topoprior.cli.evaluate import evaluate
 from topoprior.cli.output import FilesFailed
 from topoprior.cli.predict import predict
 from topoprior.cli.refine import refine
+from topoprior.cli.robustness import robustness
 from topoprior.cli.train import train
 from topoprior.jobs import one_line
 
@@ -45,6 +47,8 @@ for _command, _arguments in (
     (barcode, "FILE... "),
     (refine, "FILE... --prior 1,1 -o OUT "),
     (evaluate, "PREDICTIONS LABELS "),
+    (robustness, "[IMAGES LABELS] "),
+    (audit, "LABELS... "),
     (predict, "FILE... --checkpoint BEST.safetensors -o OUT "),
     (train, "--config RUN.yaml [KEY=VALUE...] "),
 ):

@@ -48,7 +48,7 @@ class Pictures:
         )
         picture = self._part(pair.image, label, index)
         probability = self._part(pair.probability, label, index, probability=True)
-        axis, axes = _shown_axes(label, ours.ndim, self.scorer.slices)
+        axis, axes = shown_axes(label, ours.ndim, self.scorer.slices)
         parts = [None if part is None else np.moveaxis(part, axis, 0) for part in (picture, ours, theirs, probability)]
         return agreement(
             parts[0],
@@ -77,7 +77,7 @@ class Pictures:
         return part
 
 
-def _shown_axes(label: Image, axes: int, slices: int | None) -> tuple[int, tuple[int, int]]:
+def shown_axes(label: Image, axes: int, slices: int | None) -> tuple[int, tuple[int, int]]:
     """Along which axis a volume is cut into planes, and the axes of the file that a plane spans.
 
     A volume in a NIfTI file is cut where its pixels are thickest, the last of equals; another along its first axis.

@@ -1,0 +1,332 @@
+"""``topoprior audit``: which Betti numbers labels have, which prior fits them, which labels break it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Group, Parameter
+
+from topoprior.cli.inputs import images_of
+from topoprior.cli.options import (
+    Backend,
+    Boundary,
+    Construction,
+    Csv,
+    Jobs,
+    Journal,
+    Json,
+    Overwrite,
+    Scheduler,
+    Slices,
+)
+from topoprior.cli.output import (
+    check_all_done,
+    check_one_form,
+    failures_told,
+    note,
+    print_csv,
+    print_json,
+    print_table,
+    progress,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from topoprior.cli.audit_findings import AuditFindings
+    from topoprior.cli.label_counts import Counted, LabelCounter
+    from topoprior.jobs import Failure
+
+_LABELS = Group("What the files hold", sort_key=1)
+_WANTED = Group("Priors", sort_key=2)
+_REPORT = Group("What is written", sort_key=3)
+_METHOD = Group("How", sort_key=4)
+_SHOWN = 20  # breakers on the screen
+
+
+def audit(
+    labels: Annotated[
+        list[Path],
+        Parameter(name="LABELS", help="Labels: .nii, .nii.gz, .png or .npy; or folders or patterns of them."),
+    ],
+    /,
+    *,
+    classes: Annotated[
+        list[str] | None,
+        Parameter(
+            group=_LABELS,
+            consume_multiple=True,
+            help="Labels to look at, with names if you like: 2, MYO=2, or WHOLE=1,2 to take two for one. [default: "
+            "those of nnU-Net's dataset.json beside the folder, or every value besides 0]",
+            show_default=False,
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        Parameter(group=_LABELS, help="For probability maps and gray PNGs: values at or above it are foreground."),
+    ] = None,
+    slices: Slices = None,
+    unions: Annotated[
+        int | None,
+        Parameter(
+            group=_LABELS,
+            help="Take up to so many classes together. [default: 2 in images and slices, 3 in volumes]",
+            show_default=False,
+        ),
+    ] = None,
+    coverage: Annotated[
+        float, Parameter(group=_WANTED, help="The share of the labels that a proposed prior must hold for.")
+    ] = 0.95,
+    prior: Annotated[
+        list[str] | None,
+        Parameter(
+            group=_WANTED,
+            consume_multiple=True,
+            help="Judge this prior too: 1,1 for every class, or RV=1,0 MYO=1,1 MYO+LV=1,0 for some.",
+        ),
+    ] = None,
+    priors: Annotated[
+        Path | None,
+        Parameter(group=_WANTED, help="The same from a CSV table with a prior for each file, slice or both."),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        Parameter(group=_REPORT, help="Write one HTML page, with pictures of labels that break priors."),
+    ] = None,
+    worst: Annotated[int, Parameter(group=_REPORT, help="How many labels get a picture, worst first.")] = 24,
+    images: Annotated[
+        Path | None,
+        Parameter(group=_REPORT, help="Folder or pattern: what was labelled, to be seen below the labels."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        Parameter(
+            name=("--output", "-o"),
+            group=_REPORT,
+            help="Write the Betti numbers of each file or slice as a CSV table of priors; for several classes a "
+            "folder, with a table for each class and union.",
+        ),
+    ] = None,
+    construction: Annotated[Construction, Parameter(group=_METHOD)] = "T",
+    boundary: Annotated[Boundary, Parameter(group=_METHOD)] = "background",
+    jobs: Jobs = 1,
+    backend: Backend = "threading",
+    scheduler: Scheduler = None,
+    journal: Journal = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    csv: Csv = False,
+) -> None:
+    """Look at the topology of labels before a network is trained towards it.
+
+    Counts components, loops and, in 3-D, cavities of every class and of unions of classes, under every convention of
+    what is connected; proposes the tightest prior that enough of the labels have; and lists the labels that break it,
+    or that break the priors you give. A union is counted in the labels that hold all its classes.
+    """
+    from topoprior.cli.audit_findings import given_priors, resolved
+    from topoprior.cli.label_counts import LabelCounter, stated_classes
+    from topoprior.priors.audit import check_coverage
+    from topoprior.priors.table import read_prior_table
+
+    check_one_form(json=json, csv=csv)
+    check_coverage(coverage)
+    _check(prior, priors, classes, threshold, unions=unions, worst=worst)
+    _check_outputs(report, output, overwrite=overwrite)
+    stated = stated_classes(classes, labels[0]) if threshold is None else None
+    given = given_priors(prior)
+    if stated is not None:
+        resolved(given, list(stated), axes=None, boundary=boundary)  # before hours of work
+    table = None if priors is None else read_prior_table(priors)
+    files = _files(labels)
+    image_of = _image_of(images, labels)
+    counter = LabelCounter(stated, threshold, slices, unions)
+    counted, failures = _count(
+        counter, files, jobs=jobs, backend=backend, scheduler=scheduler, journal=journal, overwrite=overwrite
+    )
+    if not counted:
+        check_all_done(failures, total=len(files))
+    findings = _findings(counter, counted, given=given, table=table, share=coverage, setting=(construction, boundary))
+    if output is not None:
+        _write_priors(output, findings, overwrite=overwrite)
+    if report is not None:
+        from topoprior.cli.audit_page import audit_page
+        from topoprior.cli.audit_pictures import BreakerPictures
+        from topoprior.viewing.report import write_audit
+
+        pictures = BreakerPictures(
+            counter, list(findings.audit.classes[1:]), findings.setting, findings.files, image_of
+        )
+        write_audit(
+            report,
+            audit_page(findings, counter, files=files, failures=failures),
+            title=f"Audit of {files[0].parent.resolve().name or files[0].parent}",
+            picture=pictures,
+            max_pictures=worst,
+            overwrite=overwrite,
+        )
+    if json:
+        print_json(findings.as_dict() | failures_told(failures))
+    elif csv:
+        print_csv(findings.histogram_rows())
+    else:
+        _print(findings)
+    check_all_done(failures, total=len(files))
+
+
+def _check(
+    prior: list[str] | None,
+    priors: Path | None,
+    classes: list[str] | None,
+    threshold: float | None,
+    *,
+    unions: int | None,
+    worst: int,
+) -> None:
+    if prior and priors is not None:
+        raise ValueError("say what to judge with --prior or --priors, one of the two")
+    if classes and threshold is not None:
+        raise ValueError("--classes are those of label maps, which have no --threshold: give one of the two")
+    if unions is not None and unions < 1:
+        raise ValueError(f"--unions must be at least 1, got {unions}")
+    if worst < 0:
+        raise ValueError(f"--worst must be at least 0, got {worst}")
+
+
+def _check_outputs(report: Path | None, output: Path | None, *, overwrite: bool) -> None:
+    from topoprior.imaging.new_file import check_new_file
+
+    if report is not None and report.suffix.lower() != ".html":
+        raise ValueError(f"{report}: the name must end in .html")
+    for path in (report, output):
+        if path is not None and path.suffix.lower() in {".html", ".csv"}:
+            check_new_file(path, overwrite=overwrite)
+
+
+def _files(labels: "Sequence[Path]") -> list[Path]:
+    """The files named, those in folders, and those under patterns that no shell has expanded."""
+    from topoprior.imaging.datasets.pairs import files_at
+
+    patterns = [bool({"*", "?"} & set(str(place))) and not place.exists() for place in labels]
+    named = [
+        path
+        for place, pattern in zip(labels, patterns, strict=True)
+        for path in (files_at(place) if pattern else [place])
+    ]
+    return images_of(named)
+
+
+def _image_of(images: Path | None, labels: "Sequence[Path]") -> dict[str, Path]:
+    """Label to image, where there are images."""
+    from topoprior.imaging.datasets.pairs import labelled_images
+
+    if images is None:
+        return {}
+    if len(labels) > 1:
+        raise ValueError(f"--images belong to one folder or pattern of labels, got {len(labels)}: put quotes round it")
+    return {str(each.label): each.path for each in labelled_images(images, labels[0])}
+
+
+def _count(
+    counter: "LabelCounter", files: list[Path], *, journal: Path | None, **workers: Any
+) -> "tuple[dict[str, Counted], list[Failure]]":
+    """What is in the files, by their names; those with another number of axes than the first count as failures."""
+    from dataclasses import asdict
+
+    from topoprior.cli.label_counts import Counted
+    from topoprior.jobs import Failure, for_each
+
+    with progress("Counting", len(files)) as advance:
+        outcome = for_each(
+            counter,
+            files,
+            reads=lambda path: [path],
+            journal=journal,
+            settings={"command": "audit", **asdict(counter)},
+            record=Counted.as_dict,
+            restore=lambda content: Counted(**content),
+            advance=advance,
+            **workers,
+        )
+    if not outcome.results:
+        return {}, outcome.failures
+    first, axes = next((name, each.axes) for name, each in outcome.results.items())
+    odd = {name: each.axes for name, each in outcome.results.items() if each.axes != axes}
+    failures = [Failure(name, f"it has {count} axes where {first} has {axes}") for name, count in odd.items()]
+    return {name: each for name, each in outcome.results.items() if name not in odd}, outcome.failures + failures
+
+
+def _findings(
+    counter: "LabelCounter", counted: "dict[str, Counted]", *, given: Any, table: Any, share: float, setting: Any
+) -> "AuditFindings":
+    from topoprior.cli.audit_findings import AuditFindings, places_of, resolved, resolved_table
+    from topoprior.cli.label_counts import FOREGROUND, audits
+    from topoprior.evaluation.connectivity import Setting
+
+    chosen, axes = Setting(*setting), next(iter(counted.values())).axes
+    held = {name for each in counted.values() for case in each.cases for name in case}
+    if counter.threshold is not None:
+        names = [FOREGROUND]
+    elif counter.classes is not None:
+        names = list(counter.classes)
+    else:
+        names = [str(value) for value in sorted({value for each in counted.values() for value in each.values})]
+    _check_occurrence(counter, counted, names, held)
+    places = places_of({name: len(each.cases) for name, each in counted.items()}, cut=counter.slices is not None)
+    judged: Any = resolved(given, names, axes=axes, boundary=chosen.boundary)
+    if table is not None:
+        judged = resolved_table(table, names, places, axes=axes, boundary=chosen.boundary)
+    every = audits(counted, names, slices=counter.slices, largest=counter.largest)
+    return AuditFindings(every, chosen, share, judged, places)
+
+
+def _check_occurrence(
+    counter: "LabelCounter", counted: "dict[str, Counted]", names: "Sequence[str]", held: set[str]
+) -> None:
+    """Refuse classes without a pixel: nothing can be said of them, and they are a slip."""
+    where = f"the {len(counted)} labels" if len(counted) > 1 else next(iter(counted))
+    values = sorted({value for each in counted.values() for value in each.values})
+    if not held and counter.threshold is not None:
+        raise ValueError(f"no value reaches the threshold {counter.threshold} in {where}")
+    if not values and counter.threshold is None:
+        raise ValueError(f"there is nothing to count: {where} hold{'s' * (len(counted) == 1)} 0 everywhere")
+    for name in names:
+        if name not in held and counter.classes is not None:
+            label = " or ".join(map(str, counter.classes[name]))
+            listed = ", ".join(map(str, values[:20])) + (f" and {len(values) - 20} more" if len(values) > 20 else "")
+            raise ValueError(f"the class {name!r} (label {label}) occurs nowhere in {where}: there are {listed}")
+
+
+def _print(findings: "AuditFindings") -> None:
+    print_table(findings.histogram_table())
+    still = [findings.audit.name(union) for union in findings.unions if not findings.frame_matters(union)]
+    if still:
+        which = "" if len(still) == len(findings.unions) else f" of {', '.join(still)}"
+        print(f"\nNothing{which} is at the frame: the outside as foreground adds one component and nothing else")
+    print()
+    print_table(findings.prior_table())
+    construction, boundary = findings.setting
+    print(f"\nProposed for --construction {construction} --boundary {boundary}, --coverage {findings.share:g}:")
+    print(f"  {findings.arguments()}\n  {findings.code()}")
+    for sentence in findings.follows():
+        print(f"  so {sentence}")
+    for sentence in findings.contradictions():
+        note(f"note: no label has all of the proposed priors: {sentence}")
+    rows = findings.breaker_table()
+    what = "proposed" if findings.given is None else "given"
+    total = len(findings.audit.cases)
+    print(f"\n{len(findings.breakers)} of {total} labels break the {what} priors{':' if rows else '.'}")
+    if rows:
+        print_table(rows[:_SHOWN])
+    if len(rows) > _SHOWN:
+        print(f"and {len(rows) - _SHOWN} lines more: --json has all, --report pictures")
+
+
+def _write_priors(output: Path, findings: "AuditFindings", *, overwrite: bool) -> None:
+    from topoprior.cli.places import destinations, make_folder
+    from topoprior.priors.table import write_prior_table
+
+    names = [Path(f"{findings.audit.name(union)}.csv") for union in findings.unions]
+    places = destinations(names, output, endings=[".csv"])
+    for folder in {place.parent for place in places} & {output}:
+        make_folder(folder)
+    for union, place in zip(findings.unions, places, strict=True):
+        write_prior_table(place, findings.numbers_as_priors(union), overwrite=overwrite)
