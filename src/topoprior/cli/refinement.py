@@ -1,6 +1,5 @@
 """The refinement of one file among others: read, check, refine, write, and tell what came of it."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -8,11 +7,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 
 from topoprior.cli.options import Device
 from topoprior.cli.plan import Job
-from topoprior.cli.refiners import NetworkRefiner, Refiner, as_written, refiner
+from topoprior.cli.refiners import NetworkRefiner, Refiner, as_written, refiner, weights_digest
 from topoprior.imaging.image import Array, Image
 from topoprior.imaging.io import check_format, read_image, write_mask, write_probability
 from topoprior.imaging.networks import Activation, Normalisation
@@ -99,10 +97,8 @@ class Refinement:
         Raises:
             OSError, TypeError, ValueError: As :func:`topoprior.cli.refiners.refiner`.
         """
-        loaded = _refiner(self)
-        weights = _digest(loaded) if isinstance(loaded, NetworkRefiner) else None
         told = {name: value for name, value in asdict(self).items() if name not in _NOT_SETTINGS}
-        return {**told, **dict(self.options), "weights": weights}
+        return {**told, **dict(self.options), "weights": weights_digest(_refiner(self))}
 
     def _place(self, file: Path, index: int) -> str:
         return f"{file}" if self.slices is None else f"{file}, slice {index}"
@@ -150,15 +146,6 @@ def _refiner(refinement: Refinement) -> Refiner:
         options=dict(refinement.options),
         device=refinement.device,
     )
-
-
-def _digest(refine: NetworkRefiner) -> str:
-    """Of the weights, so that a run is not gone on with after another training."""
-    digest = hashlib.sha256()
-    for name, tensor in refine.loaded.network.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 def _summary(result: RefinementResult) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """One slice and its prior in, a refinement out: of the slice's probabilities, or of a network on the slice."""
 
+import hashlib
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
@@ -174,6 +175,17 @@ def refiner(
     elif normalise is not None:
         loaded = replace(loaded, normalisation=normalise)
     return NetworkRefiner(loaded, channel, options, place, preparation)
+
+
+def weights_digest(refine: Refiner) -> str | None:
+    """Of the network's weights, so that a run is not gone on with after another training; None if there is none."""
+    if not isinstance(refine, NetworkRefiner):
+        return None
+    digest = hashlib.sha256()
+    for name, tensor in refine.loaded.network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def as_written(result: RefinementResult, mask: Array, prior: BettiPrior, options: dict[str, Any]) -> RefinementResult:
