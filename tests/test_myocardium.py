@@ -8,7 +8,16 @@ import pytest
 import torch
 
 from topoprior.experiments import myocardium
-from topoprior.experiments.myocardium import RECIPE, Cell, cases_of, read_slices, rows_of, run_cell, table
+from topoprior.experiments.myocardium import (
+    RECIPE,
+    Cell,
+    beside_pseudo_labels,
+    cases_of,
+    read_slices,
+    rows_of,
+    run_cell,
+    table,
+)
 from topoprior.training import AugmentationSettings, NetworkSettings
 
 PATIENTS, SLICES = 10, 6
@@ -125,9 +134,11 @@ def test_cells_are_computed_once_and_make_the_table(data, slices, quick, tmp_pat
     capsys.readouterr()
     myocardium.main(words)
     assert files[0].stat().st_mtime_ns == before
-    written = (tmp_path / "table.md").read_text()
-    assert written in capsys.readouterr().out
-    assert len(written.splitlines()) == 2 + len(myocardium.METHODS)
+    printed = capsys.readouterr().out.rstrip("\n")
+    assert len(printed.splitlines()) == 2 + len(myocardium.METHODS)
+    written = (tmp_path / "results.md").read_text()
+    assert printed in written
+    assert f"python -m topoprior.experiments.myocardium --data {data}" in written
     for row in found["methods"]["closing"]["betti"]:
         assert len(row) == 2
 
@@ -145,3 +156,6 @@ def test_the_table_says_who_is_better():
     lines = table([found(0), found(1)]).splitlines()
     assert lines[2] == "| 20 | 10 | Supervised | 70.0 ± 0.0 | 0.0 ± 0.0 | 0.031 | 0.031 |"  # 2 x 2 / 2^7
     assert lines[-2] == "| 20 | 10 | Prior (ours) | 81.0 ± 1.0 | 100.0 ± 0.0 |  |  |"
+    beside = beside_pseudo_labels([found(0), found(1)]).splitlines()
+    assert beside[2] == "| 20 | 10 | Prior (ours) | +11.0 | 0.031 | +100.0 | 0.031 |"
+    assert beside[3].endswith("| +0.0 | 1 | +0.0 | 1 |")
