@@ -294,7 +294,8 @@ What the prior does to Dice and topology beside pseudo-labels, the strongest of 
   {recipe["prior"]["batch_size"]}; the state of lowest topological loss on the validation slices is kept; pseudo-labels
   are soft, which was the stronger choice; the parameters of the CRF are those of highest Dice on the validation slices.
 - The recipe was chosen on other splits of the same patients (seeds 0 to 2).
-- {dt.date.today()}, {os.cpu_count()} processors, {where["system"]}, Python {where["python"]}, torch {where["torch"]}, MONAI {where["monai"]}, one thread for each cell:
+- {dt.date.today()}, {os.cpu_count()} processors, {where["system"]}, Python {where["python"]}, torch {where["torch"]},
+  MONAI {where["monai"]}, one thread for each cell:
 
       {command}
 """
