@@ -94,6 +94,8 @@ def test_given_priors(labels, capsys):
     assert told == {"1": 18, "1+2": 18, "all": 18}
     assert found["judged"] == "given"
     assert [each["case"].rpartition("/")[2] for each in found["breakers"]] == ["speck.npy"]
+    mixed = document(capsys, labels, "--prior", "1,0", "1=1,1")  # what is said of one class goes first
+    assert {row["class"]: row["prior"] for row in mixed["priors"] if row["source"] == "given"}["1"] == "1,1"
     for_all = document(capsys, labels, "--prior", "1,0")
     assert [row["class"] for row in for_all["priors"] if row["source"] == "given"] == ["1", "2", "all"]
 
@@ -125,7 +127,7 @@ def test_the_printed_tables(labels, capsys):
     assert str(eval(code)) == "MYO 1,1; LV 1,0; MYO+LV 1,0"
     assert "  so LV fills every loop of MYO\n" in printed
     assert "18 of 20 labels break the given priors:" in printed
-    assert "Nothing is at the frame" in printed
+    assert "\n20 labels, 1 without MYO\nNothing is at the frame" in printed
 
 
 def test_what_is_printed_can_be_used(labels, tmp_path, capsys):
@@ -229,6 +231,16 @@ def test_the_report(labels, tmp_path, capsys):
     np.save(images / "speck.npy", np.zeros((3, 3)))
     assert run(["audit", str(labels), *options, "--report", str(report), "--overwrite"]) == 1
     assert "must have the shape (9, 8) of its label, got (3, 3)" in report.read_text()
+
+
+def test_the_picture_is_that_of_the_slice(tmp_path, monkeypatch):
+    np.save(tmp_path / "stack.npy", np.stack([RING, RING, SPECK], axis=1))
+    drawn = []
+    monkeypatch.setattr("topoprior.cli.audit_pictures.broken_label", lambda labels, *_, **__: drawn.append(labels))
+    options = ["--slices", "1", "--classes", "LV=2", "MYO=1", "--prior", "MYO=1,1", "--report"]
+    with pytest.raises(AttributeError):  # None is no figure
+        run(["audit", str(tmp_path / "stack.npy"), *options, str(tmp_path / "a.html")])
+    np.testing.assert_array_equal(drawn, [np.choose(SPECK, [0, 2, 1])])
 
 
 @pytest.mark.parametrize(

@@ -297,10 +297,12 @@ def _check_occurrence(
 
 def _print(findings: "AuditFindings") -> None:
     print_table(findings.histogram_table())
+    lacking = [f"{count} without {name}" for name, count in findings.lacking().items()]
+    print(f"\n{len(findings.audit.cases)} labels{', ' * bool(lacking)}{', '.join(lacking)}")
     still = [findings.audit.name(union) for union in findings.unions if not findings.frame_matters(union)]
     if still:
         which = "" if len(still) == len(findings.unions) else f" of {', '.join(still)}"
-        print(f"\nNothing{which} is at the frame: the outside as foreground adds one component and nothing else")
+        print(f"Nothing{which} is at the frame: the outside as foreground adds one component and nothing else")
     print()
     print_table(findings.prior_table())
     construction, boundary = findings.setting

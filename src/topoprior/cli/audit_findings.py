@@ -120,6 +120,12 @@ class AuditFindings:
         }
         return dict(sorted(table.items(), key=lambda entry: -sum(entry[1].values())))
 
+    def lacking(self) -> dict[str, int]:
+        """Class to how many labels are without it, where there are some."""
+        audit = self.audit
+        without = {name: len(audit.cases) - len(audit.numbers[k,]) for k, name in enumerate(audit.classes[1:], start=1)}
+        return {name: count for name, count in without.items() if count}
+
     def prior_table(self) -> list[dict[str, object]]:
         """How many labels have the proposed and the given priors, under each setting."""
         rows = [self._prior_row("proposed", self.proposed, union) for union in self.unions]

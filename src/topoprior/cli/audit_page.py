@@ -74,17 +74,18 @@ def audit_page(
 def _introduction(findings: AuditFindings, counter: LabelCounter, things: str, files: int) -> str:
     count = len(findings.audit.cases)
     of_files = f"{count} {things}" if counter.slices is None else f"{count} slices of {files} files"
-    lacking = [
-        f"{len(findings.audit.cases) - len(findings.audit.numbers[index,])} without {name}"
-        for index, name in enumerate(findings.audit.classes[1:], start=1)
-        if len(findings.audit.numbers[index,]) < count
-    ]
+    lacking = [f"{absent} without {name}" for name, absent in findings.lacking().items()]
     absent = f", {', '.join(lacking)}" if 0 < len(lacking) <= 6 else ""
     return f"{of_files}{absent}. Which topology do they have, which prior fits them, and which of them break it?"
 
 
 def _table(rows: Sequence[dict[str, str]], kind: str) -> list[dict[str, str]]:
-    return [{name: value for name, value in row.items() if name != "prior"} for row in rows if row["prior"] == kind]
+    named = {"class": "class", "wanted": "prior"}
+    return [
+        {named.get(name, name): value for name, value in row.items() if name != "prior"}
+        for row in rows
+        if row["prior"] == kind
+    ]
 
 
 def _histograms(findings: AuditFindings, union: Union) -> list[Histogram]:
