@@ -8,7 +8,10 @@ import torch
 from torch import nn
 
 import topoprior as tp
+from topoprior.refinement.goals import goal_of
+from topoprior.refinement.optimisation import Settings
 from topoprior.refinement.push import NearestEdit
+from topoprior.refinement.stopping import StoppingRule
 
 
 def broken_ring():
@@ -143,6 +146,29 @@ def test_an_edit_is_kept_while_it_would_do_and_no_longer():
     assert pushed(0.9, 0.0, 0.7, 0.0, 0.0) == [0, 0, 1, 0, 0]
     assert pushed(0.7, 0.0, 0.9, 0.0, 0.0) == [0, 0, 1, 0, 0]  # the first costs less by now, but what is begun goes on
     assert pushed(0.9, 0.0, 0.7, 0.0, 0.6) == [0, 0, 1, 0, 1]  # to lower the third alone would leave two
+
+
+def test_there_is_no_push_once_the_topology_is_right_by_other_means():
+    settings = Settings(
+        weight=1,
+        learning_rate=1,
+        max_steps=1,
+        rule=StoppingRule(threshold=0.5, margin=0.05, patience=1),
+        construction="T",
+        boundary="background",
+        power=2,
+        essential="finite",
+        max_bars=None,
+        push=1,
+        include_background=True,
+        threads=None,
+        callback=None,
+    )
+    wrong, right = torch.tensor([[[0.9, 0.0, 0.7]]]), torch.tensor([[[0.9, 0.6, 0.7]]])
+    goal = goal_of(tp.BettiPrior(1), wrong, settings)
+    for row, push in ((wrong, 0.2), (right, 0)):  # the edit lowers the third, and would do for both
+        plain = tp.betti_prior_loss(row, tp.BettiPrior(1)).item()
+        assert goal.topology(row)[0].item() == pytest.approx(plain + push)
 
 
 def test_every_channel_has_its_own_edit_and_one_without_a_prior_none():
