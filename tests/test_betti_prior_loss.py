@@ -164,6 +164,6 @@ def test_its_options_can_be_read():
         assert option in shown
     assert repr(BettiPriorLoss(BettiPrior(1, 1))) == (
         "BettiPriorLoss(BettiPrior(1, 1), construction='T', boundary='background', power=2, essential='finite', "
-        "max_bars=None, reduction='mean', sigmoid=False, softmax=False, other_act=None, include_background=True, "
-        "threads=None)"
+        "max_bars=None, economy=None, reduction='mean', sigmoid=False, softmax=False, other_act=None, "
+        "include_background=True, threads=None)"
     )

@@ -90,6 +90,25 @@ def test_the_topological_loss_is_that_of_the_foreground(many):
     assert topological_loss(many, priors, settings, None).item() == expected.item()
 
 
+def test_the_topological_loss_leaves_out_what_the_settings_say():
+    probability = torch.full((1, 1, 8, 14), 0.05)
+    probability[..., 1:3, 1:4] = 0.9
+    probability[..., 2, 3] = 0.7
+    probability[..., 2, 6] = 0.4  # one component too many, with a bar of 0.35
+    probability[..., 5, 12] = 0.25  # one far away, with a bar of 0.2
+    logits, priors = torch.logit(probability), [(tp.BettiPrior(1, 0),)]
+    everything = topological_loss(logits, priors, PriorSettings(), None).item()
+    for options in (
+        {"downsample": 2},
+        {"downsample": 2, "pooling": "average"},
+        {"region": 0.3},
+        {"min_persistence": 0.3},
+    ):
+        found = topological_loss(logits, priors, PriorSettings(**options), None).item()
+        assert found == tp.betti_prior_loss(torch.sigmoid(logits), priors, economy=tp.Economy(**options)).item()
+        assert abs(found - everything) > 0.01
+
+
 def test_scores_add_up_over_images():
     ring = torch.tensor([[1, 1, 1], [1, 0, 1], [1, 1, 1]])
     broken = torch.tensor([[1, 1, 1], [1, 0, 1], [1, 0, 1]])

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from topoprior.losses import functional
     from topoprior.losses.betti_prior_loss import BettiPriorLoss
     from topoprior.losses.class_prior_loss import ClassPriorLoss, class_prior_loss
+    from topoprior.losses.economy import Economy
     from topoprior.losses.functional import betti_prior_loss
     from topoprior.priors import presets
     from topoprior.priors.betti_prior import BettiPrior
@@ -34,6 +35,7 @@ _HOMES = {
     "ClassPriorLoss": "topoprior.losses.class_prior_loss",
     "ClassPriors": "topoprior.priors.class_priors",
     "ClassTopology": "topoprior.evaluation.class_topology",
+    "Economy": "topoprior.losses.economy",
     "PersistenceDiagrams": "topoprior.topology.diagram",
     "RefinementResult": "topoprior.refinement.result",
     "baselines": "topoprior",
@@ -62,6 +64,7 @@ __all__ = [
     "ClassPriorLoss",
     "ClassPriors",
     "ClassTopology",
+    "Economy",
     "PersistenceDiagrams",
     "RefinementResult",
     "baselines",

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.modules.loss import _Loss
 
+from topoprior.losses.economy import Economy
 from topoprior.losses.functional import Essential, Reduction, betti_prior_loss
 from topoprior.priors.betti_prior import PriorLike
 from topoprior.topology.filtration import Boundary, Construction
@@ -23,6 +24,7 @@ class BettiPriorLoss(_Loss):
         power: Power of the bar lengths, 2 or 1.
         essential: ``"finite"`` or ``"drop"``, see `topoprior.betti_prior_loss`.
         max_bars: If given, only that many longest bars of each image and dimension enter.
+        economy: What may be left out of large volumes, see `topoprior.Economy`.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
         sigmoid: The input is logits, to be passed through a sigmoid.
         softmax: The input is logits, to be passed through a softmax over the channels.
@@ -53,6 +55,7 @@ class BettiPriorLoss(_Loss):
         power: Literal[1, 2] = 2,
         essential: Essential = "finite",
         max_bars: int | None = None,
+        economy: Economy | None = None,
         reduction: Reduction = "mean",
         sigmoid: bool = False,
         softmax: bool = False,
@@ -73,6 +76,7 @@ class BettiPriorLoss(_Loss):
         self.power = power
         self.essential = essential
         self.max_bars = max_bars
+        self.economy = economy
         self.reduction = reduction
         self.sigmoid = sigmoid
         self.softmax = softmax
@@ -83,7 +87,7 @@ class BettiPriorLoss(_Loss):
     def extra_repr(self) -> str:
         """The prior and the options, as they are given."""
         options = (
-            *("construction", "boundary", "power", "essential", "max_bars", "reduction"),
+            *("construction", "boundary", "power", "essential", "max_bars", "economy", "reduction"),
             *("sigmoid", "softmax", "other_act", "include_background", "threads"),
         )
         return ", ".join([repr(self.prior), *(f"{name}={getattr(self, name)!r}" for name in options)])
@@ -103,6 +107,7 @@ class BettiPriorLoss(_Loss):
             power=self.power,
             essential=self.essential,
             max_bars=self.max_bars,
+            economy=self.economy,
             reduction=cast("Reduction", self.reduction),
             threads=self.threads,
         )

@@ -18,6 +18,7 @@ from topoprior.topology.filtration import as_images, check_options
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from topoprior.losses.economy import Economy
     from topoprior.losses.functional import Essential, Reduction
     from topoprior.priors.class_priors import ClassPriors, ClassPriorsLike
     from topoprior.topology.filtration import Boundary, Construction
@@ -32,6 +33,7 @@ def class_prior_loss(
     power: Literal[1, 2] = 2,
     essential: Essential = "finite",
     max_bars: int | None = None,
+    economy: Economy | None = None,
     reduction: Reduction = "mean",
     threads: int | None = None,
 ) -> Tensor:
@@ -52,6 +54,7 @@ def class_prior_loss(
         power: Power of the bar lengths, 2 or 1.
         essential: ``"finite"`` or ``"drop"``.
         max_bars: If given, only that many longest bars of each entry and dimension enter.
+        economy: What may be left out of large volumes, see `topoprior.Economy`.
         reduction: ``"mean"`` or ``"sum"`` over the images, or ``"none"`` for shape ``(batch,)``.
         threads: Threads of the core; by default ``torch.get_num_threads()``.
 
@@ -93,6 +96,7 @@ def class_prior_loss(
         power=power,
         essential=essential,
         max_bars=max_bars,
+        economy=economy,
         reduction="none",
         threads=threads,
     ).sum(1)
@@ -118,6 +122,7 @@ class ClassPriorLoss(_Loss):
         power: Power of the bar lengths, 2 or 1.
         essential: ``"finite"`` or ``"drop"``.
         max_bars: If given, only that many longest bars of each entry and dimension enter.
+        economy: What may be left out of large volumes, see `topoprior.Economy`.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``, over the images.
         softmax: The input is logits, to be passed through a softmax over the channels.
         other_act: Another activation; its result must be probabilities that sum to 1 over the channels.
@@ -146,6 +151,7 @@ class ClassPriorLoss(_Loss):
         power: Literal[1, 2] = 2,
         essential: Essential = "finite",
         max_bars: int | None = None,
+        economy: Economy | None = None,
         reduction: Reduction = "mean",
         softmax: bool = False,
         other_act: Callable[[Tensor], Tensor] | None = None,
@@ -162,6 +168,7 @@ class ClassPriorLoss(_Loss):
         self.power = power
         self.essential = essential
         self.max_bars = max_bars
+        self.economy = economy
         self.reduction = reduction
         self.softmax = softmax
         self.other_act = other_act
@@ -170,7 +177,7 @@ class ClassPriorLoss(_Loss):
     def extra_repr(self) -> str:
         """The priors and the options, as they are given."""
         options = (
-            *("construction", "boundary", "power", "essential", "max_bars", "reduction"),
+            *("construction", "boundary", "power", "essential", "max_bars", "economy", "reduction"),
             *("softmax", "other_act", "threads"),
         )
         return ", ".join([repr(self.priors), *(f"{name}={getattr(self, name)!r}" for name in options)])
@@ -197,6 +204,7 @@ class ClassPriorLoss(_Loss):
             power=self.power,
             essential=self.essential,
             max_bars=self.max_bars,
+            economy=self.economy,
             reduction=cast("Reduction", self.reduction),
             threads=self.threads,
         )

@@ -5,9 +5,10 @@ from typing import Literal, TypeAlias, get_args
 import torch
 from torch import Tensor
 
+from topoprior.losses.economy import Economy, check_economy, check_min_persistence, economical_diagrams
 from topoprior.priors.betti_prior import PriorLike, ResolvedPriors, resolve_priors
 from topoprior.priors.feasibility import check_asks
-from topoprior.topology.diagram import PersistenceDiagrams, diagrams_of
+from topoprior.topology.diagram import PersistenceDiagrams
 from topoprior.topology.filtration import Boundary, Construction, as_images, check_options, check_threads
 
 Essential: TypeAlias = Literal["finite", "drop"]
@@ -23,6 +24,7 @@ def betti_prior_loss(
     power: Literal[1, 2] = 2,
     essential: Essential = "finite",
     max_bars: int | None = None,
+    economy: Economy | None = None,
     reduction: Reduction = "mean",
     threads: int | None = None,
 ) -> Tensor:
@@ -50,6 +52,7 @@ def betti_prior_loss(
             paper. ``"drop"``: its bar is left out and one component less is wanted, as the paper's published code
             does in effect; then ``0`` and ``1`` wanted components ask for the same.
         max_bars: If given, only that many longest bars of each image and dimension enter.
+        economy: What may be left out of large volumes, and the error that this makes: see `topoprior.Economy`.
         reduction: ``"mean"`` or ``"sum"`` over batch and channels, or ``"none"`` for shape ``(batch, channel)``.
         threads: Threads of the core; by default ``torch.get_num_threads()``.
 
@@ -76,10 +79,11 @@ def betti_prior_loss(
     images = as_images(input, name="input")
     batch, channels, *spatial = images.shape
     check_loss_options(power, essential, max_bars, reduction)
+    economy = check_economy(economy)
     wanted = resolve_priors(prior, batch, channels, len(spatial))
     check_asks(prior, boundary=boundary, essential=essential)
-    diagrams = diagrams_of(images, construction, boundary, wanted.dimensions, check_threads(threads))
-    return _loss(diagrams, wanted, power, essential, max_bars, reduction)
+    diagrams = economical_diagrams(images, economy, construction, boundary, wanted.dimensions, check_threads(threads))
+    return _loss(diagrams, wanted, power, essential, max_bars, economy.min_persistence, reduction)
 
 
 def betti_prior_loss_from_diagrams(
@@ -89,20 +93,23 @@ def betti_prior_loss_from_diagrams(
     power: Literal[1, 2] = 2,
     essential: Essential = "finite",
     max_bars: int | None = None,
+    min_persistence: float = 0.0,
     reduction: Reduction = "mean",
 ) -> Tensor:
     """`betti_prior_loss` of diagrams that exist already, for callers that need the bars as well.
 
     ``diagrams`` must hold every dimension that the prior cares about: a dimension left out looks like one without bars.
+    ``min_persistence`` is that of `topoprior.Economy`.
 
     Raises:
         TypeError: If ``prior`` holds anything but `BettiPrior`.
         ValueError: If the priors do not fit the diagrams or ask for nothing, or an option is unknown.
     """
     check_loss_options(power, essential, max_bars, reduction)
+    check_min_persistence(min_persistence)
     wanted = resolve_priors(prior, diagrams.shape[0], diagrams.shape[1], diagrams.spatial_axes)
     check_asks(prior, boundary=diagrams.boundary, essential=essential)
-    return _loss(diagrams, wanted, power, essential, max_bars, reduction)
+    return _loss(diagrams, wanted, power, essential, max_bars, min_persistence, reduction)
 
 
 def check_loss_options(power: int, essential: str, max_bars: int | None, reduction: str) -> None:
@@ -122,6 +129,7 @@ def _loss(
     power: int,
     essential: str,
     max_bars: int | None,
+    min_persistence: float,
     reduction: str,
 ) -> Tensor:
     """Equation 3 as ``low - (sum over wanted bars) + (sum over unwanted bars)``: missing bars need no term."""
@@ -139,6 +147,8 @@ def _loss(
     lengths = births.to(dtype) - diagrams.deaths.to(dtype)
     powers = lengths if power == 1 else lengths * lengths
     factors = _factors(diagrams, wanted._replace(weight=wanted.weight.to(dtype)), essential, max_bars)
+    if min_persistence:
+        factors = torch.where((factors > 0) & (lengths < min_persistence), 0, factors)
     constants = _cost_without_bars(wanted, essential).to(births.device, dtype)
     if reduction == "none":
         loss = constants.index_add(0, diagrams.image, factors * powers).view(diagrams.shape[:2])

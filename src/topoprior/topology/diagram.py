@@ -1,6 +1,6 @@
 """Persistence diagrams of a batch of images: the bars, as tensors that know which pixels set them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -173,7 +173,20 @@ def diagrams_of(
     pairs = persistence_pairs(
         stack, construction=construction, boundary=boundary, dimensions=dimensions, threads=threads
     )
-    births, deaths = _read(stack, pairs, boundary)
+    values = stack.reshape(-1).index_select(0, pairs.places.reshape(-1)).view(pairs.places.shape)
+    return diagrams_from(values, pairs, images.shape, construction, boundary)
+
+
+def diagrams_from(
+    values: Tensor, pairs: Pairs, shape: Sequence[int], construction: Construction, boundary: Boundary
+) -> PersistenceDiagrams:
+    """Diagrams of pairs whose ends have these ``values``, shape ``(2, bars)``.
+
+    Where there is no pixel, the birth of the outside is 1 and all else 0, whatever ``values`` says there.
+    """
+    births, deaths = torch.where(pairs.ends >= 0, values, 0).unbind()
+    if boundary == "foreground":
+        births = torch.where((pairs.ends[0] < 0) & (pairs.dimension == 0), 1, births)
     return PersistenceDiagrams(
         births=births,
         deaths=deaths,
@@ -182,16 +195,7 @@ def diagrams_of(
         rank=pairs.rank,
         birth_index=pairs.ends[0],
         death_index=pairs.ends[1],
-        shape=tuple(images.shape),
+        shape=tuple(shape),
         construction=construction,
         boundary=boundary,
     )
-
-
-def _read(stack: Tensor, pairs: Pairs, boundary: Boundary) -> tuple[Tensor, Tensor]:
-    """Values at the indices; where there is no pixel, 1 for the birth of the outside and 0 for all else."""
-    values = stack.reshape(-1).index_select(0, pairs.places.reshape(-1)).view(pairs.places.shape)
-    births, deaths = torch.where(pairs.ends >= 0, values, 0).unbind()  # an index of -1 has read some pixel, in vain
-    if boundary == "foreground":
-        births = torch.where((pairs.ends[0] < 0) & (pairs.dimension == 0), 1, births)
-    return births, deaths

@@ -15,6 +15,7 @@ from torch import Tensor
 from topoprior.evaluation.class_topology import topology_of_labels
 from topoprior.evaluation.metrics import dice, topological_success
 from topoprior.losses.class_prior_loss import class_prior_loss
+from topoprior.losses.economy import Economy
 from topoprior.losses.functional import betti_prior_loss
 from topoprior.priors.class_priors import ClassPriors
 
@@ -105,6 +106,12 @@ def topological_loss(logits: Tensor, priors: Priors, settings: PriorSettings, th
 def prior_loss(probability: Tensor, priors: Priors, settings: PriorSettings, threads: int | None) -> Tensor:
     """`topological_loss` of the probabilities of background and classes."""
     unions, singles = _sorted_out(priors)
+    economy = Economy(
+        downsample=settings.downsample,
+        pooling=settings.pooling,
+        region=settings.region,
+        min_persistence=settings.min_persistence,
+    )
     if unions:
         return class_prior_loss(
             probability,
@@ -114,6 +121,7 @@ def prior_loss(probability: Tensor, priors: Priors, settings: PriorSettings, thr
             power=settings.power,
             essential=settings.essential,
             max_bars=settings.max_bars,
+            economy=economy,
             threads=threads,
         )
     return betti_prior_loss(
@@ -124,6 +132,7 @@ def prior_loss(probability: Tensor, priors: Priors, settings: PriorSettings, thr
         power=settings.power,
         essential=settings.essential,
         max_bars=settings.max_bars,
+        economy=economy,
         threads=threads,
     )
 

@@ -87,6 +87,10 @@ class PriorSettings:
         power: Exponent of the bar lengths, 2 (the paper) or 1.
         essential: ``finite``: the component that never dies counts (the paper's footnote 1); ``drop``: it does not.
         max_bars: Only the longest bars of each dimension enter the loss; none for all.
+        downsample: For volumes: blocks of so many pixels along each axis become one, in the loss only.
+        pooling: Of such a block: its ``max`` or its ``average``.
+        region: For volumes: the loss looks at the box of what has at least this probability; none for all of it.
+        min_persistence: Unwanted bars shorter than this are left out of the loss.
     """
 
     loss: Objective = "dice+ce"
@@ -106,6 +110,10 @@ class PriorSettings:
     power: Literal[1, 2] = 2
     essential: Literal["finite", "drop"] = "finite"
     max_bars: int | None = None
+    downsample: int = 1
+    pooling: Literal["max", "average"] = "max"
+    region: float | None = None
+    min_persistence: float = 0.0
 
     def __post_init__(self) -> None:
         _check_word("loss", self.loss, ("dice", "ce", "dice+ce"))
@@ -119,6 +127,12 @@ class PriorSettings:
         _check_count("unlabelled_batch_size", self.unlabelled_batch_size)
         if self.max_bars is not None:
             _check_count("max_bars", self.max_bars)
+        _check_count("downsample", self.downsample)
+        _check_word("pooling", self.pooling, ("max", "average"))
+        if self.region is not None:
+            _check("region", self.region, 0 < self.region <= 1, "greater than 0 and at most 1")
+        least = self.min_persistence
+        _check("min_persistence", least, 0 <= least < 1, "at least 0 and less than 1")
         _check_phase(self)
 
 
