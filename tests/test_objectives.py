@@ -94,7 +94,7 @@ def test_the_topological_loss_leaves_out_what_the_settings_say():
     probability = torch.full((1, 1, 8, 14), 0.05)
     probability[..., 1:3, 1:4] = 0.9
     probability[..., 2, 3] = 0.7
-    probability[..., 2, 6] = 0.4  # one component too many, with a bar of 0.35
+    probability[..., 2, 5] = 0.4  # one component too many, with a bar of 0.35
     probability[..., 5, 12] = 0.25  # one far away, with a bar of 0.2
     logits, priors = torch.logit(probability), [(tp.BettiPrior(1, 0),)]
     everything = topological_loss(logits, priors, PriorSettings(), None).item()

@@ -45,7 +45,7 @@ def test_settings_are_read_without_torch():
         ("HardwareSettings", {"devices": 0}, "devices must be at least 1, got 0"),
         ("HardwareSettings", {"precision": "16"}, "precision must be one of 32-true, .*, got '16'"),
         ("HardwareSettings", {"threads": 0}, "threads must be at least 1, got 0"),
-        ("TrainingSettings", {"method": "crf"}, "method must be one of supervised, prior, pseudo-labels, pseudo-labels.prior, got 'crf'"),
+        ("TrainingSettings", {"method": "crf"}, "method must be one of .*, pseudo-labels.prior, got 'crf'"),
         ("TrainingSettings", {"seed": -1}, "seed must be at least 0 .*, got -1"),
     ],
 )
