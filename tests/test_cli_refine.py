@@ -117,6 +117,18 @@ def test_the_probability_is_that_of_the_library(tmp_path, capsys):
     assert np.load(tmp_path / "m.npy").dtype == np.uint8
 
 
+def test_the_push_reaches_the_library(tmp_path, capsys):
+    torn = np.zeros((14, 16), dtype=np.float32)
+    torn[2:12, 2:13] = 0.9
+    torn[5:9, 5:10] = torn[2:5, 7] = 0
+    path, words = save(tmp_path / "map.npy", torn), ("--prior", "1,1", "--max-steps", 40)
+    for name, push, succeeded in (("a.npy", (), False), ("b.npy", ("--push", 1), True)):
+        assert run(["refine", str(path), *map(str, words), "-o", str(tmp_path / name), *map(str, push), "--json"]) == 0
+        (row,) = json.loads(capsys.readouterr().out)["results"]
+        assert row["succeeded"] == succeeded
+        assert betti(np.load(tmp_path / name)) == [1, int(succeeded)]
+
+
 def test_threshold_and_boundary_reach_the_library(tmp_path, capsys):
     path = save(tmp_path / "map.npy", GAP)
     (row,) = refined(capsys, path, "--prior", "1,1", "-o", tmp_path / "a.npy", "--threshold", 0.3)["results"]

@@ -115,6 +115,13 @@ def refine(
     max_steps: Annotated[
         int | None, Parameter(group=_METHOD, help="Give up after so many. [default: 500 for a map, 100 for a network]")
     ] = None,
+    push: Annotated[
+        float | None,
+        Parameter(
+            group=_METHOD,
+            help="How hard to push towards what the map shows no trace of, beyond the paper; try 1. [default: 0]",
+        ),
+    ] = None,
     guarantee: Annotated[
         bool,
         Parameter(
@@ -162,7 +169,8 @@ def refine(
     check_one_form(json=json, csv=csv)
     if report is not None and report.suffix.lower() != ".html":
         raise ValueError(f"{report}: the report's name must end in .html")
-    given = {"weight": weight, "learning_rate": learning_rate, "max_steps": max_steps, "margin": margin}
+    method = {"weight": weight, "learning_rate": learning_rate, "max_steps": max_steps}
+    given = method | {"push": push, "margin": margin}
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     shared: dict[str, Any] = {"threshold": threshold, "construction": construction, "boundary": boundary}
     refinement = Refinement(
