@@ -20,6 +20,7 @@ from topoprior.losses.functional import betti_prior_loss_from_diagrams
 from topoprior.priors.class_priors import ClassPriors, are_class_priors, resolve_class_priors
 from topoprior.priors.feasibility import check_reachable
 from topoprior.priors.unions import union_leads
+from topoprior.refinement.numbers import check_middle
 from topoprior.refinement.push import NearestEdit
 from topoprior.refinement.stopping import Verdict
 from topoprior.topology.betti import betti_numbers
@@ -62,11 +63,7 @@ def goal_of(prior: PriorLike | ClassPriorsLike, output: Tensor, settings: Settin
     if settings.push:
         raise ValueError(f"push must be left at 0 with class priors, got {settings.push}: edits know single masks only")
     (priors,) = resolve_class_priors(prior, output.shape[0], output.shape[1], output.ndim - 2)
-    if settings.rule.threshold != 0.5:
-        raise ValueError(
-            f"threshold must be left at 0.5 with class priors, got {settings.rule.threshold}: "
-            "the mask is the most probable class of each pixel"
-        )
+    check_middle(settings.rule.threshold)
     if not settings.include_background:
         raise ValueError(
             "include_background=False has no use with class priors: they name their channels, and background has a "

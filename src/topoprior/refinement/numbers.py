@@ -24,3 +24,16 @@ def check_steps(name: str, value: object, *, least: int) -> None:
     check_number(name, value)
     if not isinstance(value, Integral) or value < least:
         raise ValueError(f"{name} must be a whole number of steps, at least {least}, got {value}")
+
+
+def check_middle(threshold: float) -> None:
+    """Refuse any threshold but 0.5 with class priors.
+
+    Raises:
+        ValueError: If it is another one.
+    """
+    if threshold != 0.5:
+        raise ValueError(
+            f"threshold must be left at 0.5 with class priors, got {threshold}: "
+            "the mask is the most probable class of each pixel"
+        )
