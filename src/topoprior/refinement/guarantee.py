@@ -73,7 +73,7 @@ def guarantee(
     pixels of the probability of the old class less that of the new one, which comes to lead by a hair; channels go on
     summing to 1.
     Where edits do not get there, a drawing of boxes and shells with the wanted numbers is deformed towards the map. So
-    in 2-D with the outside as background, `presets.short_axis_heart` is always reached in an image of 4 x 4 pixels or
+    in 2-D with the outside as background, `presets.short_axis_heart` is always reached in an image of 3 x 4 pixels or
     more. Priors for which no such drawing is known, and with the outside as foreground, may end with ``succeeded``
     False.
 

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     Tried: TypeAlias = tuple[int, float, LabelEdit]  # the error that it leaves, what it adds to the cost
 
 CROWDED = 30  # errors beyond which single edits take long and gain nothing over a layout
-DEAR = 0.002  # mean probability lost per pixel beyond which a layout may be cheaper
-MOST_TRACES = 8
+DEAR = 0.0005  # mean probability lost per pixel beyond which a layout may be cheaper
+MOST_TRACES = 5
 MOST_EDITS = 300
 MOST_SECOND = 60
-BREADTH = 6
+BREADTH = 4
 LEAST = 1e-6
 
 
