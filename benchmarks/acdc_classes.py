@@ -253,7 +253,11 @@ def about_run(arguments: argparse.Namespace) -> dict[str, Any]:
 def page(chosen: Slices, index: Tensor, records: list[dict[str, Any]], about: dict[str, Any], *, scan: bool) -> str:
     rows = all_totals(records)
     found = tp.class_topology(chosen.labels, PRIORS)
-    whose = "on whom the network was not trained and is not tested" if scan else "on whom nothing was trained or chosen"
+    whose = (
+        "on whom the network was not trained and is not tested"
+        if scan
+        else "on whom nothing was trained, nor chosen but for the last two rows"
+    )
     broken = ", ".join(f"{name} in {int((~found.holds[:, k]).sum())}" for k, name in enumerate(PRIORS.names))
     return f"""# Class priors on ACDC, {"validation" if scan else "test"} patients
 
@@ -296,14 +300,14 @@ training set, at no cost of overlap. Of the {count} slices here {rows["before"][
 {rows["refine"]["right"]} after `refine` and \
 {rows[both]["right"]} if `refine_map` follows.
 Theirs are other slices and another network, and bar lengths are linear there and squared here. Ours is a small U-net
-after {STEPS} steps of training, which leaves much to repair. So the result is seen again, but the two numbers do not
-rank the two implementations.
+after {STEPS} steps of training, which leaves much to repair. So their result is seen again but for the slice named
+below; the two numbers do not rank the two implementations.
 
 ## What is lost
 
 - Left wrong by `{both}`: {len(left)} ({where or "none"}).
 - `refine` at its default learning rate pays with Dice of the myocardium. The prior that is broken most often is that of
-  RV+MYO, by a gap or a pinhole where they meet, and that takes few pixels to repair. But the first steps of Adam move
+  RV+MYO, by a gap or a pinhole where they meet; that should take few pixels to repair. But the first steps of Adam move
   each weight by about the learning rate, whatever the gradient, and so change many pixels elsewhere. The rows with
   smaller learning rates were added after the first run on the test patients had shown this. The default was chosen for
   one class and fixed before; the few validation slices (acdc_classes_scan.md) tell 3e-5 to 3e-4 hardly apart by Dice.
