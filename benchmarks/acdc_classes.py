@@ -30,6 +30,7 @@ from monai.networks.nets import UNet
 from torch import Tensor, nn
 
 import topoprior as tp
+from topoprior.refinement.guarantee import completed
 
 PRIORS = tp.presets.short_axis_heart()
 CLASSES = PRIORS.classes[1:]
@@ -97,9 +98,12 @@ def tested(network: nn.Module, image: Tensor) -> Results:
         "refine": first,
         "refine_map": by_map(network, image),
         "refine, then refine_map if still wrong": first if first.succeeded else then_by_map(first),
+        "refine, then guarantee": completed(first, PRIORS),
+        "guarantee alone": by_edit(network, image),
     }
     for rate in (1e-4, 3e-5):
-        results[f"refine, learning rate {rate:g}"] = by_network(network, image, learning_rate=rate)
+        results[f"refine, learning rate {rate:g}"] = result = by_network(network, image, learning_rate=rate)
+        results[f"refine, learning rate {rate:g}, then guarantee"] = completed(result, PRIORS)
     return results
 
 
@@ -121,6 +125,11 @@ def by_network(network: nn.Module, image: Tensor, **options: Any) -> tp.Refineme
 def by_map(network: nn.Module, image: Tensor, **options: Any) -> tp.RefinementResult:
     with torch.no_grad():
         return tp.refine_map(torch.softmax(network(image), 1), PRIORS, **options)
+
+
+def by_edit(network: nn.Module, image: Tensor) -> tp.RefinementResult:
+    with torch.no_grad():
+        return tp.guarantee(torch.softmax(network(image), 1), PRIORS)
 
 
 def then_by_map(first: tp.RefinementResult) -> tp.RefinementResult:
@@ -256,7 +265,7 @@ def page(chosen: Slices, index: Tensor, records: list[dict[str, Any]], about: di
     whose = (
         "on whom the network was not trained and is not tested"
         if scan
-        else "on whom nothing was trained, nor chosen but for the last two rows"
+        else "on whom nothing was trained, nor chosen but for the rows with learning rates"
     )
     broken = ", ".join(f"{name} in {int((~found.holds[:, k]).sum())}" for k, name in enumerate(PRIORS.names))
     return f"""# Class priors on ACDC, {"validation" if scan else "test"} patients
@@ -316,7 +325,9 @@ below; the two numbers do not rank the two implementations.
   itself, at weights 0.1 and 1 alike. The one loop that the myocardium may have has become a pinhole of one pixel in
   its wall. To fill the pinhole with myocardium would cost that loop; with ventricle, a second component of it. So the
   pixel stays between RV and LV, where the gradients cancel.
-- `guarantee` edits single masks and takes no class priors, so in no row every slice is right for certain.
+- `guarantee` makes {rows["guarantee alone"]["right"]} of {count} right, and what `refine` leaves. It turns few pixels,
+  where the map is unsure, so Dice hardly moves either way: right numbers, and the anatomy of the map. Where a class is
+  all but missing in the map it stays a dot.
 """
 
 
