@@ -1,6 +1,7 @@
 """What a loss may leave out: the bars of what is left, the bounds that the docstrings state, and the gradient."""
 
 import itertools
+from functools import partial
 
 import hypothesis.strategies as st
 import numpy as np
@@ -360,3 +361,64 @@ def test_only_an_economy_is_an_economy():
     diagrams = tp.persistence(torch.rand(1, 1, 4))
     with pytest.raises(ValueError, match="min_persistence must be at least 0 and less than 1, got 2"):
         betti_prior_loss_from_diagrams(diagrams, BettiPrior(1), min_persistence=2)
+
+
+# ------------------------------------------------------------------------------------------------ refinement
+
+ECONOMIES = [
+    Economy(downsample=2),
+    Economy(region=0.3),
+    Economy(region=0.9, margin=0),
+    Economy(region=0.3, downsample=(1, 2), pooling="average"),
+    Economy(min_persistence=0.2),
+]
+
+
+@pytest.mark.parametrize("economy", ECONOMIES)
+@pytest.mark.parametrize("boundary", ["background", "foreground"])
+def test_refinement_counts_the_whole_map_and_takes_its_loss_from_the_economy(economy, boundary):
+    generator = torch.Generator().manual_seed(4)
+    for _ in range(5):
+        image = torch.rand(1, 1, 6, 9, generator=generator)
+        result = tp.refine_map(image, BettiPrior(1, 2), economy=economy, boundary=boundary, max_steps=3)
+        assert result.history["topology"][0] == pytest.approx(
+            betti_prior_loss(image, BettiPrior(1, 2), economy=economy, boundary=boundary).item()
+        )
+        assert torch.equal(result.betti_before, tp.betti_numbers(image >= 0.5, boundary=boundary))
+        assert torch.equal(result.betti_after, tp.betti_numbers(result.mask, boundary=boundary))
+
+
+def two_blobs():
+    image = torch.full((1, 1, 8, 14), 0.05)
+    image[..., 1:5, 1:5], image[..., 3:5, 9:11] = 0.9, 0.7
+    return image
+
+
+@pytest.mark.parametrize("economy", [Economy(region=0.3), Economy(min_persistence=0.2)])
+def test_refinement_with_an_economy_removes_what_is_too_much(economy):
+    assert tp.refine_map(two_blobs(), BettiPrior(1, 0), weight=1, economy=economy).stop_reason == "topology right"
+    network, options = torch.nn.Conv2d(1, 1, 1), {"activation": "sigmoid", "max_steps": 2}
+    assert tp.refine(network, two_blobs(), BettiPrior(1, 0), economy=economy, **options).steps <= 2
+
+
+def test_a_maximum_is_content_with_a_dotted_bridge_and_refinement_says_so():
+    result = tp.refine_map(two_blobs(), BettiPrior(1, 0), weight=1, economy=Economy(downsample=2), max_steps=60)
+    assert result.history["topology"][-1] < 0.01  # for the loss there is one component
+    assert not result.succeeded  # the dots of the bridge do not touch
+    again = tp.refine_map(result.output, BettiPrior(1, 0), weight=1)
+    assert again.stop_reason == "topology right"
+
+
+def test_class_refinement_takes_an_economy():
+    image = two_blobs()
+    priors = tp.ClassPriors({"A": (1, 0)}, classes=("BG", "A"))
+    both, economy = torch.cat((1 - image, image), 1), Economy(downsample=4)
+    result = tp.refine_map(both, priors, weight=1, economy=economy, max_steps=1)
+    assert result.history["topology"][0] == pytest.approx(tp.class_prior_loss(both, priors, economy=economy).item())
+    assert result.history["topology"][0] != pytest.approx(tp.class_prior_loss(both, priors).item())
+
+
+@pytest.mark.parametrize("refine", [tp.refine_map, partial(tp.refine, torch.nn.Identity())])
+def test_refinement_refuses_what_is_no_economy(refine):
+    with pytest.raises(TypeError, match=r"economy must be a topoprior\.Economy or None, got 2"):
+        refine(torch.rand(1, 1, 4), BettiPrior(1), economy=2)

@@ -159,6 +159,7 @@ def test_there_is_no_push_once_the_topology_is_right_by_other_means():
         power=2,
         essential="finite",
         max_bars=None,
+        economy=tp.Economy(),
         push=1,
         include_background=True,
         threads=None,

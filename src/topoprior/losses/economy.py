@@ -23,6 +23,9 @@ a block is in if one of its pixels is. Hence
   whole block; in between it depends on where the blocks lie;
 - so a loop that is nearly closed may close, and a hole with a waist narrower than 2k - 1 may become two.
 
+The loss can therefore be 0 where the topology is wrong at full size: a bridge of single bright pixels, one per block,
+need not touch. A loss of smaller images goes with counts of full ones, as in refinement, and with a last phase without.
+
 An average has the same bound on bars, but no such rule for components: a bright sheet one pixel wide fades to 1/k, a
 line in 3-D to 1/k^2, and may be cut. It is the better of the two where single bright pixels are noise.
 
@@ -117,6 +120,11 @@ class Economy:
         """Whether the bars are those of the image as it is."""
         blocks = self.downsample if isinstance(self.downsample, tuple) else (self.downsample,)
         return self.region is None and set(blocks) == {1}
+
+    def for_counting(self, level: float) -> Economy:
+        """What of it changes no Betti number at ``level`` and above: a floor that is no higher, if it has one."""
+        floor = self.region if isinstance(self.region, int | float) and self.region <= level else None
+        return Economy(region=floor, margin=self.margin, min_persistence=self.min_persistence)
 
     def bar_error(self, images: Images) -> float:
         """How far the end of a bar may move: the largest change of a pixel, by region and downsampling together.

@@ -16,7 +16,8 @@ import torch
 from topoprior.evaluation.class_topology import topology_of_labels
 from topoprior.evaluation.metrics import distance_to_prior
 from topoprior.losses.class_prior_loss import class_prior_loss
-from topoprior.losses.functional import betti_prior_loss_from_diagrams
+from topoprior.losses.economy import economical_diagrams
+from topoprior.losses.functional import betti_prior_loss, betti_prior_loss_from_diagrams
 from topoprior.priors.class_priors import ClassPriors, are_class_priors, resolve_class_priors
 from topoprior.priors.feasibility import check_reachable
 from topoprior.priors.unions import union_leads
@@ -24,7 +25,7 @@ from topoprior.refinement.numbers import check_middle
 from topoprior.refinement.push import NearestEdit
 from topoprior.refinement.stopping import Verdict
 from topoprior.topology.betti import betti_numbers
-from topoprior.topology.diagram import persistence
+from topoprior.topology.filtration import check_options, check_threads, dimension_mask
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from topoprior.priors.betti_prior import PriorLike
     from topoprior.priors.class_priors import ClassPriorsLike
     from topoprior.refinement.optimisation import Settings
+    from topoprior.topology.diagram import PersistenceDiagrams
 
 
 class Goal(Protocol):
@@ -81,22 +83,46 @@ class ChannelGoal:
     nearest: NearestEdit | None  # if the push is on
 
     def topology(self, output: Tensor) -> tuple[Tensor, Verdict]:
-        """From bars that are computed once."""
+        """The verdict is on the image as it is; an economy is for the loss."""
         settings = self.settings
         images = output if settings.include_background else output[:, 1:]
-        diagrams = persistence(
-            images,
-            construction=settings.construction,
-            boundary=settings.boundary,
-            threads=settings.threads,
-        )
-        loss = betti_prior_loss_from_diagrams(
-            diagrams, self.prior, power=settings.power, essential=settings.essential, max_bars=settings.max_bars
-        )
+        diagrams, loss = self._bars_and_loss(images)
         verdict = settings.rule.judge(diagrams, self.prior)
         if self.nearest is not None and verdict.error:
             loss = loss + settings.push * self.nearest.distance(images)
         return loss, verdict
+
+    def _bars_and_loss(self, images: Tensor) -> tuple[PersistenceDiagrams, Tensor]:
+        """All bars, exact at the levels of the verdict, and the loss; computed once where one economy serves both."""
+        settings = self.settings
+        construction, boundary = settings.construction, settings.boundary
+        power, essential, max_bars = settings.power, settings.essential, settings.max_bars
+        counting = settings.economy.for_counting(settings.rule.threshold - settings.rule.margin)
+        check_options(construction, boundary)
+        dimensions, threads = dimension_mask(None, images.ndim - 2), check_threads(settings.threads)
+        diagrams = economical_diagrams(images, counting, construction, boundary, dimensions, threads)
+        if counting == settings.economy:
+            loss = betti_prior_loss_from_diagrams(
+                diagrams,
+                self.prior,
+                power=power,
+                essential=essential,
+                max_bars=max_bars,
+                min_persistence=counting.min_persistence,
+            )
+        else:
+            loss = betti_prior_loss(
+                images,
+                self.prior,
+                construction=construction,
+                boundary=boundary,
+                power=power,
+                essential=essential,
+                max_bars=max_bars,
+                economy=settings.economy,
+                threads=settings.threads,
+            )
+        return diagrams, loss
 
     def mask(self, output: Tensor) -> Tensor:
         """Where the probability reaches the threshold."""
@@ -129,6 +155,7 @@ class ClassGoal:
             power=settings.power,
             essential=settings.essential,
             max_bars=settings.max_bars,
+            economy=settings.economy,
             threads=settings.threads,
         )
         output = output.detach()

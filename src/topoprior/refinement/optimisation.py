@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from topoprior.losses.economy import Economy
     from topoprior.losses.functional import Essential
     from topoprior.priors.betti_prior import PriorLike
     from topoprior.priors.class_priors import ClassPriorsLike
@@ -48,6 +49,7 @@ class Settings:
     power: Literal[1, 2]
     essential: Essential
     max_bars: int | None
+    economy: Economy
     push: float
     include_background: bool
     threads: int | None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from topoprior.losses.economy import check_economy
 from topoprior.priors.class_priors import are_class_priors
 from topoprior.priors.unions import check_partition
 from topoprior.refinement.free_maps import free_channels, free_classes
@@ -14,6 +15,7 @@ from topoprior.refinement.stopping import StoppingRule
 from topoprior.topology.filtration import LOGITS_HINT, as_images, check_values
 
 if TYPE_CHECKING:
+    from topoprior.losses.economy import Economy
     from topoprior.losses.functional import Essential
     from topoprior.priors.betti_prior import PriorLike
     from topoprior.priors.class_priors import ClassPriorsLike
@@ -35,6 +37,7 @@ def refine_map(
     power: Literal[1, 2] = 2,
     essential: Essential = "finite",
     max_bars: int | None = None,
+    economy: Economy | None = None,
     push: float = 0.0,
     threshold: float = 0.5,
     margin: float = 0.05,
@@ -71,6 +74,8 @@ def refine_map(
         power: Exponent of the bar lengths in the loss, 2 (the paper) or 1.
         essential: ``"finite"`` (the paper's footnote 1) or ``"drop"``.
         max_bars: Only the longest bars of each dimension enter the loss; None for all.
+        economy: What the loss may leave out of large volumes, see `topoprior.Economy`. The verdict on the topology is
+            always exact: it looks at all pixels, or at the box of a ``region`` below ``threshold - margin``.
         push: How hard to push towards the nearest map found with the wanted topology, see above; not with
             `ClassPriors`. 0 is the paper's loss; at 1 every pixel of the edit is pushed as hard as one that sets a bar
             of length 0.5. In 3-D tunnels may get no push, or a poor one, and a cavity is put where it costs least.
@@ -111,6 +116,7 @@ def refine_map(
         power=power,
         essential=essential,
         max_bars=max_bars,
+        economy=check_economy(economy),
         push=push,
         include_background=include_background,
         threads=threads,
