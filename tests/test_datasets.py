@@ -251,6 +251,23 @@ def test_priors_by_class_and_table(tmp_path):
         priors.of(Path("x/a.npy"), slice_index=None, axes=2)
 
 
+def test_unions_of_classes_have_priors_too(tmp_path):
+    table = tmp_path / "priors.csv"
+    table.write_text('file,prior\na.png,"1,1"\nb.png,"1,0"\n')
+    stated = {"MYO": str(table), "LV": "1,0", "LV + MYO": "1,0", "RV+MYO": str(table)}
+    priors = read_priors(stated, ["RV", "MYO", "LV"])
+    assert len(priors.tables) == 2
+    heart = priors.of(Path("b.png"), slice_index=None, axes=2)
+    assert str(heart) == "MYO 1,0; LV 1,0; RV+MYO 1,0; MYO+LV 1,0"
+    assert heart.classes == ("background", "RV", "MYO", "LV")
+    assert str(priors.of(Path("a.png"), slice_index=None, axes=2)) == "MYO 1,1; LV 1,0; RV+MYO 1,1; MYO+LV 1,0"
+    with pytest.raises(ValueError, match="prior is given for 'LW', but the classes are RV, MYO, LV"):
+        read_priors({"MYO+LW": "1,0"}, ["RV", "MYO", "LV"])
+    for twice in ({"LV+LV": "1,0"}, {"LV+MYO": "1,0", "MYO+LV": "1,0"}):
+        with pytest.raises(ValueError, match="each class of a union once, and each union once, got"):
+            read_priors(twice, ["RV", "MYO", "LV"])
+
+
 def test_priors_that_do_not_fit_the_classes():
     assert read_priors("1,1", ["one"]).by_class == (BettiPrior(1, 1),)
     with pytest.raises(ValueError, match=r"prior must say which class it is for, as in \{RV: '1,1'\}.*RV, MYO"):

@@ -164,7 +164,7 @@ def _fit(configuration: "Configuration", sets: "Sets", *, resume: bool) -> "Trai
         classes=dict(sets.classes),
         channels=sets.labelled.images.shape[1],
         channel_numbers=sets.channel_numbers,
-        prior={name: text for name, text in texts.items() if not text.lower().endswith(".csv")} or None,
+        prior={name: text for name, text in texts.items() if name in sets.classes and not _is_table(text)} or None,
         construction=configuration.prior.construction,
         boundary=configuration.prior.boundary,
     )
@@ -179,6 +179,10 @@ def _fit(configuration: "Configuration", sets: "Sets", *, resume: bool) -> "Trai
             progress=progress,
             metadata=recipe.as_metadata(),
         )
+
+
+def _is_table(text: str) -> bool:
+    return text.lower().endswith(".csv")
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from topoprior.training.cases import Cases
 
 if TYPE_CHECKING:
     from topoprior.priors.betti_prior import BettiPrior
+    from topoprior.priors.class_priors import ClassPriors
 
 # Files that differ less than this in their spacing count as alike: headers hold rounded numbers.
 _SAME_SPACING = 0.01
@@ -63,7 +64,7 @@ def load_cases(
     images: list[npt.NDArray[np.float32]] = []
     labels: list[npt.NDArray[np.uint8] | None] = []
     names: list[str] = []
-    wanted: list[tuple[BettiPrior, ...]] = []
+    wanted: list[tuple[BettiPrior, ...] | ClassPriors] = []
     spacings: list[tuple[float, ...] | None] = []
     found: set[int] = set()
     for one in files:

@@ -56,7 +56,7 @@ class DataSettings:
             values are background. none: the classes of nnU-Net's dataset.json, or else the one value besides 0.
         prior: Betti numbers of every unlabelled and validation image (or slice): components, loops and, in 3-D,
             cavities, as in "1,1". Or the name of a CSV file that has them for each file or slice. With several classes,
-            one of the two for each class that has a prior.
+            one of the two for each class that has a prior, and for unions of classes, "MYO+LV".
         preparation: What files go through before the network sees them.
         validation: The images that training is judged by.
 
