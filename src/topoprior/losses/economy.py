@@ -275,8 +275,7 @@ def _read_blocks(
         inside = (inside.unsqueeze(-1) & there.unsqueeze(-2)).flatten(-2)
     flat = images.reshape(-1)
     if pooling == "max":
-        seen = torch.where(inside, flat.detach()[pixels], -1)
-        largest = pixels.gather(-1, seen.argmax(-1, keepdim=True))
+        largest = pixels.gather(-1, flat.detach()[pixels].argmax(-1, keepdim=True))  # clamped ones are twins
         values = flat.index_select(0, largest.reshape(-1)).view(places.shape)
         return torch.where(inside.any(-1), values, 0)
     dtype = torch.promote_types(flat.dtype, torch.float32)
