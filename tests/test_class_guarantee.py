@@ -150,6 +150,17 @@ def test_too_small_an_image_fails_and_says_so():
     assert result.stop_reason == "no edit helps"
 
 
+@pytest.mark.parametrize(("seed", "strength", "most"), [(13, 6.0, 12.0), (39, 9.0, 12.0)])
+def test_edits_cost_less_than_a_layout(seed, strength, most):
+    """Noisy hearts of which the deformed layout costs 18 and 20; the second needs two edits at once."""
+    noise = torch.randn(1, 4, 20, 24, generator=torch.Generator().manual_seed(seed), dtype=torch.double)
+    for _ in range(2):
+        noise = nn.functional.avg_pool2d(noise, 3, 1, 1, count_include_pad=False)
+    result = edited((softmax_of(heart(), top=0.9).log() + strength * noise).softmax(1))
+    assert result.succeeded
+    assert result.history["cost"][-1] < most
+
+
 @settings(deadline=None, max_examples=12)
 @given(
     st.integers(24, 32),
