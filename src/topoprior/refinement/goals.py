@@ -63,7 +63,7 @@ def goal_of(prior: PriorLike | ClassPriorsLike, output: Tensor, settings: Settin
         nearest = NearestEdit(prior, settings.construction, settings.boundary, settings.rule.threshold)
         return ChannelGoal(prior, settings, nearest if settings.push else None)
     if settings.push:
-        raise ValueError(f"push must be left at 0 with class priors, got {settings.push}: it knows single channels only")
+        raise ValueError(f"push must be left at 0 with class priors, got {settings.push}: it takes single channels")
     (priors,) = resolve_class_priors(prior, output.shape[0], output.shape[1], output.ndim - 2)
     check_middle(settings.rule.threshold)
     if not settings.include_background:
