@@ -128,7 +128,7 @@ def refine(
             group=_METHOD,
             negative="",
             help="Where the refinement ends with the wrong topology, edit its mask by the smallest change found that "
-            "makes it right: always in 2-D, nearly always in 3-D. With --max-steps 0 edit alone.",
+            "makes it right: in 2-D wherever there is room, nearly always in 3-D. With --max-steps 0 edit alone.",
         ),
     ] = False,
     threshold: Annotated[
