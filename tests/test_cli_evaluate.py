@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 from topoprior.cli import run
 from topoprior.cli.pairs import Pair
 from topoprior.cli.scorers import scorer
+from topoprior.viewing.agreement import agreement
 
 RING = np.zeros((10, 12), np.uint8)
 RING[1:8, 1:9] = 1
@@ -410,3 +411,22 @@ def test_a_report_on_slices_of_a_volume_and_on_the_volume(tmp_path, capsys):
         evaluated(capsys, tmp_path / "p.nii.gz", tmp_path / "l.nii.gz", "--report", report, *options)
         assert "No picture" not in report.read_text(encoding="utf-8")
     assert "those of one image are not" in (tmp_path / "slices.html").read_text(encoding="utf-8")
+
+
+def test_the_picture_of_a_slice_shows_that_slice_and_class(tmp_path, capsys, monkeypatch):
+    drawn = []
+
+    def spy(*parts, **options):
+        drawn.append(parts)
+        return agreement(*parts, **options)
+
+    monkeypatch.setattr("topoprior.cli.pictures.agreement", spy)
+    stacks = {"p": np.stack([RING, 2 * GAP], 2), "l": np.stack([RING, 2 * RING], 2), "i": np.stack([RING, 5 * RING], 2)}
+    for name, array in stacks.items():
+        (tmp_path / name).mkdir()
+        np.save(tmp_path / name / "x.npy", array)
+    options = ["--slices", 2, "--classes", 1, 2, "--images", tmp_path / "i", "--report", tmp_path / "report.html"]
+    evaluated(capsys, tmp_path / "p", tmp_path / "l", *options)
+    shown = [tuple(part.astype(int).tolist() for part in parts) for parts in drawn]
+    assert ((5 * RING).tolist(), GAP.tolist(), RING.tolist()) in shown
+    assert (RING.tolist(), RING.tolist(), RING.tolist()) in shown
