@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import morphology
-from tests import strategies
 
+import strategies
 import topoprior as tp
 from topoprior.baselines import Closing
 from topoprior.baselines.closing import closing

@@ -3,10 +3,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests import strategies
-from tests.oracles import flood_fill
 
+import strategies
 import topoprior as tp
+from oracles import flood_fill
 from topoprior.baselines import Components
 
 
