@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from topoprior.baselines.crf import DenseCRF
+from topoprior.baselines.post_processing import post_processing
+from topoprior.baselines.pseudo_label import pseudo_label_phases
 from topoprior.imaging import networks
 from topoprior.training import draws
 from topoprior.training.checks import check_cases, check_shares
@@ -191,8 +194,6 @@ def _phases(
     place: Place,
     channels: int,
 ) -> list[Phase]:
-    from topoprior.baselines.pseudo_label import pseudo_label_phases
-
     phases = []
     threads = settings.hardware.threads
     if "supervised" in stages:
@@ -210,9 +211,6 @@ def _phases(
 
 
 def _post_processing(settings: TrainingSettings, result: TrainingResult, validation: Cases) -> PostProcessing | None:
-    from topoprior.baselines.crf import DenseCRF
-    from topoprior.baselines.post_processing import post_processing
-
     if settings.post_processing["name"] == "none":
         return None
     if settings.post_processing == {"name": "crf"}:

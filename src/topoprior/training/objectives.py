@@ -6,7 +6,7 @@ channels, background first, whose softmax are the probabilities.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -106,35 +106,23 @@ def topological_loss(logits: Tensor, priors: Priors, settings: PriorSettings, th
 def prior_loss(probability: Tensor, priors: Priors, settings: PriorSettings, threads: int | None) -> Tensor:
     """`topological_loss` of the probabilities of background and classes."""
     unions, singles = _sorted_out(priors)
-    economy = Economy(
-        downsample=settings.downsample,
-        pooling=settings.pooling,
-        region=settings.region,
-        min_persistence=settings.min_persistence,
-    )
+    options: dict[str, Any] = {
+        "construction": settings.construction,
+        "boundary": settings.boundary,
+        "power": settings.power,
+        "essential": settings.essential,
+        "max_bars": settings.max_bars,
+        "economy": Economy(
+            downsample=settings.downsample,
+            pooling=settings.pooling,
+            region=settings.region,
+            min_persistence=settings.min_persistence,
+        ),
+        "threads": threads,
+    }
     if unions:
-        return class_prior_loss(
-            probability,
-            unions,
-            construction=settings.construction,
-            boundary=settings.boundary,
-            power=settings.power,
-            essential=settings.essential,
-            max_bars=settings.max_bars,
-            economy=economy,
-            threads=threads,
-        )
-    return betti_prior_loss(
-        probability[:, 1:],
-        singles,
-        construction=settings.construction,
-        boundary=settings.boundary,
-        power=settings.power,
-        essential=settings.essential,
-        max_bars=settings.max_bars,
-        economy=economy,
-        threads=threads,
-    )
+        return class_prior_loss(probability, unions, **options)
+    return betti_prior_loss(probability[:, 1:], singles, **options)
 
 
 def _sorted_out(priors: Priors) -> tuple[list[ClassPriors], list[tuple[BettiPrior, ...]]]:

@@ -5,7 +5,7 @@ of the weights from labelled images; in the phase with the prior it goes with on
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Method = Literal["supervised", "prior", "pseudo-labels", "pseudo-labels+prior"]
 Objective = Literal["dice", "ce", "dice+ce"]
@@ -59,13 +59,13 @@ class SupervisedSettings:
     patience: int = 10
 
     def __post_init__(self) -> None:
-        _check_word("loss", self.loss, ("dice", "ce", "dice+ce"))
+        _check_word("loss", self.loss, get_args(Objective))
         _check_phase(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PriorSettings:
-    """The phase with the prior: labelled and unlabelled images by turns (equation 6 of Clough et al. 2022).
+    """The phase with the prior: labelled and unlabelled images in every step (equation 6 of Clough et al. 2022).
 
     Attributes:
         loss: On labelled images, as in the supervised phase.
@@ -116,9 +116,9 @@ class PriorSettings:
     min_persistence: float = 0.0
 
     def __post_init__(self) -> None:
-        _check_word("loss", self.loss, ("dice", "ce", "dice+ce"))
+        _check_word("loss", self.loss, get_args(Objective))
         _check_word("combine", self.combine, ("sum", "alternate"))
-        _check_word("keep", self.keep, ("dice", "topology", "last"))
+        _check_word("keep", self.keep, get_args(Keep))
         _check_word("construction", self.construction, ("T", "V"))
         _check_word("boundary", self.boundary, ("background", "foreground"))
         _check_word("power", self.power, (1, 2))
@@ -174,7 +174,7 @@ class PseudoLabelSettings:
         _check_count("rounds", self.rounds)
         _check_word("labels", self.labels, ("hard", "soft"))
         _check("confidence", self.confidence, 0 <= self.confidence < 1, "at least 0 and less than 1")
-        _check_word("loss", self.loss, ("dice", "ce", "dice+ce"))
+        _check_word("loss", self.loss, get_args(Objective))
         _check_count("unlabelled_batch_size", self.unlabelled_batch_size)
         _check_phase(self)
 
@@ -261,12 +261,12 @@ class TrainingSettings:
     hardware: HardwareSettings = field(default_factory=HardwareSettings)
 
     def __post_init__(self) -> None:
-        _check_word("method", self.method, ("supervised", "prior", "pseudo-labels", "pseudo-labels+prior"))
+        _check_word("method", self.method, get_args(Method))
         _check("seed", self.seed, 0 <= self.seed < 2**31, "at least 0 and less than 2^31")
 
 
 def _check_phase(phase: SupervisedSettings | PriorSettings | PseudoLabelSettings) -> None:
-    _check_word("schedule", phase.schedule, ("constant", "cosine"))
+    _check_word("schedule", phase.schedule, get_args(Schedule))
     for name in ("steps", "batch_size", "validate_every", "patience"):
         _check_count(name, getattr(phase, name))
     _check("learning_rate", phase.learning_rate, phase.learning_rate > 0, "greater than 0")
