@@ -92,9 +92,17 @@ def test_images_lose_lines_and_are_normalised(slices):
     assert (spectrum > 1).all()
 
 
-def test_more_labels_than_patients_are_refused(slices):
-    with pytest.raises(ValueError, match="labelled must be at most the 5 training patients, got 6"):
-        cases_of(slices, Cell(lines=20, labelled=6, seed=0))
+def test_patients_have_a_second_labelled_slice_once_each_has_one(slices):
+    few, many = (cases_of(slices, Cell(lines=20, labelled=count, seed=0)) for count in (5, 7))
+    assert len(patients(few["labelled"])) == 5
+    assert many["labelled"].names[:5] == few["labelled"].names
+    assert len(set(many["labelled"].names)) == 7
+    assert not set(many["labelled"].names) & set(many["unlabelled"].names)
+
+
+def test_more_labels_than_slices_are_refused(slices):
+    with pytest.raises(ValueError, match="labelled must be less than the 10 training slices, got 10"):
+        cases_of(slices, Cell(lines=20, labelled=10, seed=0))
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path):

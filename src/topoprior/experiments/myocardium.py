@@ -93,7 +93,7 @@ class Cell:
 
     Attributes:
         lines: Lines of k-space removed, of 80.
-        labelled: Number of labelled slices, each of another patient.
+        labelled: Number of labelled slices, of different patients as far as there are so many.
         seed: Of the split, of the labelled slices and of the training.
     """
 
@@ -160,17 +160,17 @@ def cases_of(slices: Slices, cell: Cell) -> dict[str, Cases]:
     """The slices of a cell, degraded and normalised: ``labelled``, ``unlabelled``, ``validation`` and ``test``.
 
     A slice loses the same lines in all cells of a seed and number of lines. The labelled slices of a smaller number
-    are among those of a larger one.
+    are among those of a larger one; no patient has two of them before each has one.
     """
     random = np.random.default_rng(cell.seed)
     order = random.permutation(np.unique(slices.patients))
     first, second = (round(share * len(order)) for share in itertools.accumulate(SHARES[:2]))
     training, validation, test = np.split(order, [first, second])
-    if cell.labelled > len(training):
-        raise ValueError(f"labelled must be at most the {len(training)} training patients, got {cell.labelled}")
-    one_each = [random.choice(np.flatnonzero(slices.patients == patient)) for patient in training]
-    labelled = np.array(one_each[: cell.labelled])
+    one_each = np.array([random.choice(np.flatnonzero(slices.patients == patient)) for patient in training])
     rest = random.permutation(np.flatnonzero(np.isin(slices.patients, training)))
+    if cell.labelled >= len(rest):
+        raise ValueError(f"labelled must be less than the {len(rest)} training slices, got {cell.labelled}")
+    labelled = np.concatenate([one_each, rest[~np.isin(rest, one_each)]])[: cell.labelled]
     unlabelled = rest[~np.isin(rest, labelled)][:MOST_UNLABELLED]
     seeds = [cell.seed * len(slices.names) + k for k in range(len(slices.names))]
     degraded = remove_lines(slices.images, cell.lines, seed=seeds, keep_centre=LINES_KEPT)
