@@ -1,0 +1,11 @@
+"""Images made by rule, with known topology: they need no download and know nothing of the rest of the package.
+
+Every random choice comes from the seed that is given, so the same call gives the same array on every machine with the
+same numpy. The Betti numbers stated hold in both constructions (T: corners connect; V: faces connect).
+"""
+
+from topoprior.imaging.phantoms.figure1 import blobs_and_loop, noisy_ring
+from topoprior.imaging.phantoms.ring_segmentation import ring_segmentation
+from topoprior.imaging.phantoms.volumes import shell, tube
+
+__all__ = ["blobs_and_loop", "noisy_ring", "ring_segmentation", "shell", "tube"]
