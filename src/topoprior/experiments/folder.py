@@ -1,0 +1,60 @@
+"""The folder of an experiment: ``cells/``, ``figures/``, ``results.json`` and ``report.html``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from topoprior.imaging.new_file import new_file
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+
+def open_folder(output: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+    """The folder, made if need be; refused if it holds something else than an experiment.
+
+    Args:
+        output: Where it is to be, with its folders ``cells`` and ``figures``.
+        overwrite: Take it whatever it holds; files of other names stay.
+
+    Raises:
+        FileExistsError: If it holds something, but no ``cells``.
+        OSError: If it is a file, or cannot be made.
+
+    Examples:
+        >>> import tempfile
+        >>> folder = open_folder(Path(tempfile.mkdtemp()) / "mnist")
+        >>> sorted(file.name for file in folder.iterdir())
+        ['cells', 'figures']
+    """
+    folder = Path(output)
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"output must be a folder, and {folder} is a file")
+    if folder.is_dir() and not overwrite and any(folder.iterdir()) and not (folder / "cells").is_dir():
+        raise FileExistsError(
+            f"{folder} holds something else than an experiment: take another folder, or allow files in it to be "
+            "overwritten (overwrite=True, --overwrite)"
+        )
+    for part in ("cells", "figures"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write_results(folder: Path, results: Mapping[str, Any]) -> Path:
+    """Write ``results.json``, in place of an earlier one: that its cells fit is known by now.
+
+    Args:
+        folder: From :func:`open_folder`.
+        results: Values that JSON takes.
+
+    Raises:
+        ValueError: If a number is not finite: JSON has none.
+    """
+    file = folder / "results.json"
+    text = json.dumps(results, indent=2, allow_nan=False)
+    with new_file(file, overwrite=True) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+    return file
