@@ -59,11 +59,15 @@ def read_image(path: str | Path) -> Image:
         Traceback (most recent call last):
         FileNotFoundError: missing.npy does not exist
     """
-    path = Path(path)
+    return read_values(Path(path), axes=3)
+
+
+def read_values(path: Path, *, axes: int) -> Image:
+    """As :func:`read_image`, with more axes; what they mean is for the caller to say."""
     read = {".nii.gz": _read_nifti, ".nii": _read_nifti, ".png": _read_png, ".npy": _read_npy}[ending(path)]
     if not path.is_file():
         raise FileNotFoundError(f"{path} is a folder" if path.is_dir() else f"{path} does not exist")
-    return read(path)
+    return read(path, axes)
 
 
 def write_mask(path: str | Path, mask: Array, *, like: Image | None = None, overwrite: bool = False) -> None:
@@ -123,21 +127,21 @@ def _write(path: Path, values: Array, like: Image | None, overwrite: bool) -> No
         write(temporary, values, like)
 
 
-def _read_nifti(path: Path) -> Image:
+def _read_nifti(path: Path, axes: int) -> Image:
     nibabel = _library("nibabel")
     with _errors_named(path, "NIfTI", nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError):
         file = nibabel.load(path)
         if not isinstance(file, nibabel.Nifti1Image):
             raise ValueError(f"its content is {type(file).__name__}")
-        _check_shape(file.shape, file.get_data_dtype())
+        _check_shape(file.shape, file.get_data_dtype(), axes)
         if ending(path) == ".nii.gz":
             _check_sum(path)
         values = _native(np.asanyarray(file.dataobj))
-    array = values.reshape(_without_trailing_ones(values.shape))
+    array = values.reshape(without_trailing_ones(values.shape))
     return _checked(Image(array, path, shape=values.shape, affine=file.affine, header=file.header))
 
 
-def _read_png(path: Path) -> Image:
+def _read_png(path: Path, _: int) -> Image:
     images = _library("PIL.Image")
     with (
         _errors_named(path, "PNG", images.DecompressionBombError, SyntaxError),
@@ -152,16 +156,16 @@ def _read_png(path: Path) -> Image:
     return _checked(Image(values, path, shape=values.shape, full_scale=full_scale))
 
 
-def _read_npy(path: Path) -> Image:
+def _read_npy(path: Path, axes: int) -> Image:
     with _errors_named(path, "NPY", tokenize.TokenError, SyntaxError, OverflowError):  # of a broken header
         with path.open("rb") as file:
             if file.read(6) != b"\x93NUMPY":
                 raise ValueError("it does not begin as such files do")
         # Mapping compares the header's claim with the file's size before any memory is taken, and opens no pickles.
         mapped = np.lib.format.open_memmap(path, mode="r")
-        _check_shape(mapped.shape, mapped.dtype)
+        _check_shape(mapped.shape, mapped.dtype, axes)
         values = _native(mapped)
-    return _checked(Image(values.reshape(_without_trailing_ones(values.shape)), path, shape=values.shape))
+    return _checked(Image(values.reshape(without_trailing_ones(values.shape)), path, shape=values.shape))
 
 
 def _checked(image: Image) -> Image:
@@ -189,19 +193,20 @@ def _check_sum(path: Path) -> None:
             pass
 
 
-def _check_shape(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+def _check_shape(shape: tuple[int, ...], dtype: np.dtype[Any], most: int) -> None:
     """Refuse what no reading could make an image of, before its values are read."""
     if dtype.kind not in "biuf":
         raise ValueError(f"its values must be real numbers, got {dtype}")
     if not shape or min(shape) < 1:
         raise ValueError(f"it must have at least one pixel and one axis, got shape {shape}")
-    if len(_without_trailing_ones(shape)) > 3:
-        raise ValueError(f"it must have 1 to 3 spatial axes, got shape {shape}")
+    if len(without_trailing_ones(shape)) > most:
+        what = "spatial axes" if most == 3 else "axes"
+        raise ValueError(f"it must have 1 to {most} {what}, got shape {shape}")
     if math.prod(shape) > _MOST_PIXELS:
         raise ValueError(f"it must have at most 2^29 pixels, got shape {shape}")
 
 
-def _without_trailing_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+def without_trailing_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape without axes of size 1 at its end, but with two axes at least."""
     while len(shape) > 2 and shape[-1] == 1:
         shape = shape[:-1]

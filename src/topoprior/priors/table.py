@@ -14,10 +14,11 @@ that are not asked for are allowed: one table serves a whole data set.
 """
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePath
+from typing import Any, Generic, NoReturn, Self, TypeAlias, TypeVar
 
 from topoprior.imaging.new_file import new_file
 from topoprior.priors.betti_prior import BettiPrior
@@ -25,10 +26,16 @@ from topoprior.priors.betti_prior import BettiPrior
 _KEYS = ("file", "slice")
 _NUMBERS = (["prior"], ["b0"], ["b0", "b1"], ["b0", "b1", "b2"])
 
+P = TypeVar("P")
+Place: TypeAlias = tuple[str | None, int | None]
+"""File and slice of a row, each None if the table has no such column."""
+Rows: TypeAlias = Callable[[str, Mapping[str, str]], P]
+"""The prior of a row, from where it is, in words, and its cells by their columns."""
+
 
 @dataclass(frozen=True)
-class PriorTable:
-    """The rows of a table of priors, found by file and slice.
+class AbstractPriorTable(Generic[P]):
+    """The rows of a table of priors of some kind, found by file and slice.
 
     Attributes:
         path: The CSV file.
@@ -38,9 +45,9 @@ class PriorTable:
 
     path: Path
     columns: tuple[str, ...]
-    rows: dict[tuple[str | None, int | None], tuple[int, BettiPrior]] = field(repr=False)
+    rows: dict[Place, tuple[int, P]] = field(repr=False)
 
-    def prior(self, file: str | Path, *, slice_index: int | None = None) -> BettiPrior:
+    def prior(self, file: str | Path, *, slice_index: int | None = None) -> P:
         """The prior of an image, or of one slice of it.
 
         Args:
@@ -69,7 +76,7 @@ class PriorTable:
         """
         return f"{self.path}, line {self._row(file, slice_index)[0]}"
 
-    def only(self, file: str | Path) -> "PriorTable":
+    def only(self, file: str | Path) -> Self:
         """The same table with no other rows than those that may belong to one image; small enough to be sent along.
 
         Examples:
@@ -81,9 +88,9 @@ class PriorTable:
         return replace(self, rows={key: self.rows[key] for key in keys})
 
     @cached_property
-    def _keys_of(self) -> dict[str | None, list[tuple[str | None, int | None]]]:
+    def _keys_of(self) -> dict[str | None, list[Place]]:
         """File of a row to its keys, so that thousands of files are looked up in a moment."""
-        keys: dict[str | None, list[tuple[str | None, int | None]]] = {}
+        keys: dict[str | None, list[Place]] = {}
         for key in self.rows:
             keys.setdefault(key[0], []).append(key)
         return keys
@@ -110,7 +117,7 @@ class PriorTable:
                 fault = f"{file} has no slice {index}, only 0 to {count - 1}"
             raise ValueError(f"{self.path}, line {line}: {fault}")
 
-    def _row(self, file: str | Path, slice_index: int | None) -> tuple[int, BettiPrior]:
+    def _row(self, file: str | Path, slice_index: int | None) -> tuple[int, P]:
         """Line number and prior."""
         if "slice" not in self.columns:
             slice_index = None
@@ -127,6 +134,10 @@ class PriorTable:
         return fitting[0]
 
 
+class PriorTable(AbstractPriorTable[BettiPrior]):
+    """Priors of one class."""
+
+
 def read_prior_table(path: str | Path) -> PriorTable:
     """Read a table of priors; see the head of this file for its columns.
 
@@ -136,14 +147,29 @@ def read_prior_table(path: str | Path) -> PriorTable:
             wrong length, a cell that is no file, slice or prior, or two rows for the same file and slice. The message
             names file, line and value.
     """
+    return PriorTable(**read_rows(path, _row_of_numbers))
+
+
+def read_rows(path: str | Path, reader: Callable[[str, list[str]], Rows[P]]) -> dict[str, Any]:
+    """The attributes of a table of priors of some kind.
+
+    Args:
+        path: The CSV file.
+        reader: Takes the first line's place in words, and all columns; what it gives makes a prior of each row. Raises
+            ``ValueError`` if these are no columns of such a table.
+
+    Raises:
+        FileNotFoundError, ValueError: As `read_prior_table`.
+    """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is a folder" if path.is_dir() else f"{path} does not exist")
     lines = _lines(path)
     number, header = next(lines, (1, []))
     columns = [name.strip() for name in header]
-    keys, numbers = _columns(path, number, columns)
-    rows: dict[tuple[str | None, int | None], tuple[int, BettiPrior]] = {}
+    keys = tuple(name for name in _KEYS if name in columns)
+    if not keys or len(set(columns)) < len(columns) or len(keys) == len(columns):
+        _refuse_columns(f"{path}, line {number}", columns)
+    prior_of = reader(f"{path}, line {number}", columns)
+    rows: dict[Place, tuple[int, P]] = {}
     for number, cells in lines:
         where = f"{path}, line {number}"
         if len(cells) != len(columns):
@@ -155,10 +181,42 @@ def read_prior_table(path: str | Path) -> PriorTable:
         key = (_file(where, row) if "file" in keys else None, _slice(where, row) if "slice" in keys else None)
         if key in rows:
             raise ValueError(f"{where}: a second row for {_place(*key)}, the first is line {rows[key][0]}")
-        rows[key] = (number, _prior(where, ",".join(row[name] for name in numbers)))
+        rows[key] = (number, prior_of(where, row))
     if not rows:
         raise ValueError(f"{path} has no row with a prior")
-    return PriorTable(path, keys, rows)
+    return {"path": path, "columns": keys, "rows": rows}
+
+
+def prior_columns(path: str | Path) -> list[str]:
+    """The columns of a table besides file and slice.
+
+    Raises:
+        FileNotFoundError, ValueError: If there is no such file, or it is no table.
+    """
+    _, header = next(_lines(Path(path)), (1, []))
+    return besides_keys([name.strip() for name in header])
+
+
+def besides_keys(columns: list[str]) -> list[str]:
+    """The columns that are neither file nor slice."""
+    return [name for name in columns if name not in _KEYS]
+
+
+def are_numbers(columns: list[str]) -> bool:
+    """Whether these columns are those of a table for one class."""
+    return sorted(columns) in _NUMBERS
+
+
+def parsed(where: str, text: str) -> BettiPrior:
+    """The prior in a cell.
+
+    Raises:
+        ValueError: If it is none; the message begins with ``where``.
+    """
+    try:
+        return BettiPrior.parse(text)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{where}: {error}") from error
 
 
 def write_prior_table(
@@ -185,20 +243,29 @@ def write_prior_table(
         a.nii.gz,1,"1,0-2"
         <BLANKLINE>
     """
+    write_rows(path, ["prior"], {key: [str(prior)] for key, prior in rows.items()}, overwrite=overwrite)
+
+
+def write_rows(
+    path: str | Path, columns: list[str], rows: Mapping[tuple[str, int | None], list[str]], *, overwrite: bool
+) -> None:
+    """Write a table with these columns besides file and slice; arguments and errors as `write_prior_table`."""
     kinds = {index is None for _, index in rows}
     if len(kinds) != 1:
         got = "both" if kinds else "none"
         raise ValueError(f"a table of priors needs rows, all of slices or all of files, got {got}")
-    columns = ["file", "prior"] if kinds == {True} else ["file", "slice", "prior"]
+    keys = ["file"] if kinds == {True} else ["file", "slice"]
     with new_file(Path(path), overwrite=overwrite) as temporary, temporary.open("w", newline="", encoding="utf-8") as f:
         table = csv.writer(f, lineterminator="\n")
-        table.writerow(columns)
-        for (file, index), prior in rows.items():
-            table.writerow([file, str(prior)] if index is None else [file, index, str(prior)])
+        table.writerow([*keys, *columns])
+        for (file, index), cells in rows.items():
+            table.writerow([file, *([] if index is None else [index]), *cells])
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Line number and cells of each line that is not empty; a byte order mark, as spreadsheets write it, is skipped."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is a folder" if path.is_dir() else f"{path} does not exist")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, strict=True)
@@ -209,34 +276,30 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise ValueError(f"{path} cannot be read as CSV: {error}") from error
 
 
-def _columns(path: Path, line: int, columns: list[str]) -> tuple[tuple[str, ...], list[str]]:
-    keys = tuple(name for name in _KEYS if name in columns)
-    numbers = sorted(name for name in columns if name not in _KEYS)
-    if not keys or numbers not in _NUMBERS or len(keys) + len(numbers) != len(columns):
-        raise ValueError(
-            f"{path}, line {line}: the columns must be file, slice or both, and then prior, or b0, b1 and b2 as far as "
-            f"there are dimensions, got {','.join(columns)!r}"
-        )
-    return keys, numbers
+def _row_of_numbers(where: str, columns: list[str]) -> Rows[BettiPrior]:
+    ordered = sorted(besides_keys(columns))
+    if not are_numbers(ordered):
+        _refuse_columns(where, columns)
+    return lambda where, row: parsed(where, ",".join(row[name] for name in ordered))
 
 
-def _file(where: str, row: dict[str, str]) -> str:
+def _refuse_columns(where: str, columns: list[str]) -> NoReturn:
+    raise ValueError(
+        f"{where}: the columns must be file, slice or both, and then prior, or b0, b1 and b2 as far as there are "
+        f"dimensions, or one column for each class or union of several, got {','.join(columns)!r}"
+    )
+
+
+def _file(where: str, row: Mapping[str, str]) -> str:
     if not row["file"]:
         raise ValueError(f"{where}: the file must be named, got nothing")
     return PurePath(row["file"]).as_posix()
 
 
-def _slice(where: str, row: dict[str, str]) -> int:
+def _slice(where: str, row: Mapping[str, str]) -> int:
     if not (row["slice"].isascii() and row["slice"].isdigit()):
         raise ValueError(f"{where}: the slice must be a whole number from 0, got {row['slice']!r}")
     return int(row["slice"])
-
-
-def _prior(where: str, text: str) -> BettiPrior:
-    try:
-        return BettiPrior.parse(text)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{where}: {error}") from error
 
 
 def _ends(file: str | Path) -> list[str | None]:
