@@ -1,8 +1,9 @@
-"""Self-contained HTML pages: of refinements, of an evaluation, of labels. Needs the extra ``report``."""
+"""Self-contained HTML pages of refinements, an evaluation, labels, an experiment. Needs the extra ``report``."""
 
 from topoprior.viewing.report.audit import Bar, Histogram, LabelAudit, Mark, write_audit
 from topoprior.viewing.report.case import Case
 from topoprior.viewing.report.evaluation import Evaluation, write_evaluation
+from topoprior.viewing.report.experiment import Figure, Section, Table, write_experiment_report
 from topoprior.viewing.report.html import environment
 from topoprior.viewing.report.refinement import write_report
 
@@ -10,11 +11,15 @@ __all__ = [
     "Bar",
     "Case",
     "Evaluation",
+    "Figure",
     "Histogram",
     "LabelAudit",
     "Mark",
+    "Section",
+    "Table",
     "environment",
     "write_audit",
     "write_evaluation",
+    "write_experiment_report",
     "write_report",
 ]
