@@ -118,20 +118,26 @@ class Preparation:
         Raises:
             ValueError: If the slices or sides are not those of the prepared image, or as :meth:`prepare`.
         """
-        resampled = self._resampled(image)
-        own = self._part_shape(image)
+        back = self.restorer(image)
         count = 1 if self.slices is None else image.cut(image.array, self.slices).shape[0]
-        wanted = (count, *(self.size or resampled))
+        wanted = (count, *back.prepared)
         values = torch.from_numpy(np.ascontiguousarray(probabilities, dtype=np.float32))
-        if values.ndim != 2 + len(own) or values.shape[:1] + values.shape[2:] != wanted:
+        if values.ndim != 2 + len(back.own) or values.shape[:1] + values.shape[2:] != wanted:
             raise ValueError(
                 f"{image.path}: its prepared slices have shape {wanted}, with the channels as second axis, "
                 f"got {tuple(values.shape)}"
             )
-        if self.size is not None:
-            values = _centred(values, resampled)
-        values = _resample(values, own, label=False)
+        values = back(values)
         return np.stack([image.join(values[:, channel].numpy(), self.slices) for channel in range(values.shape[1])])
+
+    def restorer(self, image: Image) -> "Restorer":
+        """The same for tensors, and for some of the slices of an image: differentiable.
+
+        Raises:
+            ValueError: As :meth:`prepare`.
+        """
+        resampled = self._resampled(image)
+        return Restorer(self.size or resampled, resampled, self._part_shape(image))
 
     def spacing_of(self, image: Image) -> tuple[float, ...] | None:
         """Millimetres from pixel to pixel of the prepared image; None if neither it nor the file says.
@@ -213,6 +219,29 @@ class Preparation:
 
     def _pad(self, parts: Tensor) -> Tensor:
         return parts if self.size is None else _centred(parts, self.size)
+
+
+@dataclass(frozen=True)
+class Restorer:
+    """From the grid of a network back to the slices of one file, for tensors.
+
+    Attributes:
+        prepared: The sides that the network sees.
+        resampled: The sides before cropping and padding.
+        own: The sides in the file.
+
+    Examples:
+        >>> Restorer((4,), (2,), (3,))(torch.tensor([[[9.0, 1.0, 0.0, 9.0]]]))  # cropped to [1, 0], then resampled
+        tensor([[[1.0000, 0.5000, 0.0000]]])
+    """
+
+    prepared: tuple[int, ...]
+    resampled: tuple[int, ...]
+    own: tuple[int, ...]
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """Shape ``(batch, channel, *prepared)`` to ``(batch, channel, *own)``; 0 where the image was cropped."""
+        return _resample(_centred(values, self.resampled), self.own, label=False)
 
 
 def _resample(values: Tensor, shape: tuple[int, ...], *, label: bool) -> Tensor:
