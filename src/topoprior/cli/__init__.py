@@ -17,6 +17,7 @@ from topoprior.cli.evaluate import evaluate
 from topoprior.cli.output import FilesFailed
 from topoprior.cli.predict import predict
 from topoprior.cli.refine import refine
+from topoprior.cli.reproduce import reproduce
 from topoprior.cli.robustness import robustness
 from topoprior.cli.train import train
 from topoprior.jobs import one_line
@@ -54,6 +55,7 @@ for _command, _arguments in (
 ):
     _usage = f"Usage: topoprior {_command.__name__} {_arguments}[OPTIONS]"
     app.command(_command, usage=_usage, help_epilogue="")
+app.command(reproduce)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -19,11 +19,12 @@ class FilesFailed(Exception):  # noqa: N818  # not one error, but what is left t
 
     Args:
         failures: At least one.
-        total: How many files there were.
+        total: How many there were.
+        things: What they are, if not files.
     """
 
-    def __init__(self, failures: "Sequence[Failure]", *, total: int) -> None:
-        self.failures, self.total = failures, total
+    def __init__(self, failures: "Sequence[Failure]", *, total: int, things: str = "files") -> None:
+        self.failures, self.total, self.things = failures, total, things
         super().__init__(self._text())
 
     def _text(self) -> str:
@@ -31,10 +32,10 @@ class FilesFailed(Exception):  # noqa: N818  # not one error, but what is left t
         if self.total == 1:
             return f"error: {first.error}"
         if count > 1 and all(failure.error == first.error for failure in self.failures):
-            return f"error: {count} of {self.total} files failed, all of them with: {first.error}"
+            return f"error: {count} of {self.total} {self.things} failed, all of them with: {first.error}"
         shown = [f"  {failure}" for failure in self.failures[:_FAILURES_SHOWN]]
         more = [f"  and {count - _FAILURES_SHOWN} more"] if count > _FAILURES_SHOWN else []
-        return "\n".join([f"error: {count} of {self.total} files failed", *shown, *more])
+        return "\n".join([f"error: {count} of {self.total} {self.things} failed", *shown, *more])
 
 
 def check_one_form(*, json: bool, csv: bool) -> None:

@@ -1,0 +1,206 @@
+"""``topoprior reproduce``: the paper's experiments, each one command and one report.
+
+An experiment is a module of `topoprior.experiments` with a function ``run``. To add one: write a function below that
+takes the options that all share, ``--data``, and what it alone has, and hands them to ``_reproduce``.
+"""
+
+import shlex
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, Group, Parameter
+
+from topoprior.cli.device import chosen_device
+from topoprior.cli.options import Device, Json
+from topoprior.cli.output import FilesFailed, note, print_json, print_table, stages
+
+_OWN = Group("Of this experiment", sort_key=1)
+_ALL = Group("Of every experiment", sort_key=2)
+_DEFAULT_FOLDER = "topoprior-{}"
+_NOT_OF_THE_RESULT = ("jobs", "device", "overwrite", "json", "output")
+
+reproduce = App(
+    name="reproduce",
+    help="""Run an experiment of the paper (Clough et al. 2022), and write a report with its numbers beside the paper's.
+
+    A run that was stopped goes on where it was: say the same again. The folder gets report.html to look at, the table
+    (results.json), every cell of it with its settings (cells/), and the figures.
+    """,
+    help_epilogue="",
+    usage="Usage: topoprior reproduce EXPERIMENT [OPTIONS]",
+)
+
+
+@Parameter(name="*", group=_ALL)
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """What every experiment takes."""
+
+    preset: Annotated[
+        Literal["quick", "paper"],
+        Parameter(help="quick: minutes on two cores, to see that it works; paper: the protocol of the paper."),
+    ] = "quick"
+    recipe: Annotated[
+        Literal["paper", "official"],
+        Parameter(help="Where the paper and its authors' code differ, the one to follow."),
+    ] = "paper"
+    output: Annotated[
+        Path | None,
+        Parameter(
+            name=("--output", "-o"),
+            help="Folder for all that comes of it; made, with the folders above it, if it is not there. "
+            "[default: topoprior-EXPERIMENT]",
+            show_default=False,
+        ),
+    ] = None
+    seed: Annotated[int, Parameter(help="Of every random choice.")] = 0
+    jobs: Annotated[
+        int, Parameter(name=("--jobs", "-j"), help="How many cells of the table at once; -1 for one on each core.")
+    ] = 1
+    device: Device = "auto"
+    overwrite: Annotated[
+        bool, Parameter(help="Compute anew the cells that were computed with other settings, or are damaged.")
+    ] = False
+    json: Json = False
+
+
+_COMMON = Common()
+
+
+@reproduce.command(usage="Usage: topoprior reproduce mnist [--data DIR] [OPTIONS]")
+def mnist(
+    *,
+    data: Annotated[
+        Path | None,
+        Parameter(
+            group=_OWN, help="Folder with the four files of MNIST. [default: they are downloaded]", show_default=False
+        ),
+    ] = None,
+    lines: Annotated[
+        list[int] | None,
+        Parameter(
+            group=_OWN,
+            consume_multiple=True,
+            help="Numbers of lines of k-space that are removed from a digit. [default: those of the preset]",
+            show_default=False,
+        ),
+    ] = None,
+    digits: Annotated[
+        int | None,
+        Parameter(
+            group=_OWN, help="How many digits of the test set are refined. [default: as the preset]", show_default=False
+        ),
+    ] = None,
+    common: Common = _COMMON,
+) -> None:
+    """Digits whose topology is known: a denoiser adapted to each, and whether a classifier then reads it right.
+
+    Experiment 1: Table 1 and Figures 2, 4, 5 and 6.
+    """
+    from topoprior.experiments import mnist as experiment
+
+    _reproduce("mnist", experiment.run, common, data=data, lines=lines, digits=digits)
+
+
+@reproduce.command(usage="Usage: topoprior reproduce myocardium [--source SOURCE --data PATH] [OPTIONS]")
+def myocardium(
+    *,
+    source: Annotated[
+        Literal["phantom", "acdc", "crops", "biobank"],
+        Parameter(
+            group=_OWN,
+            help="Where the slices come from. phantom: made here, needs no data; acdc: folder of the ACDC challenge; "
+            "crops: an .npz of short-axis crops; biobank: folder in the layout of UK Biobank.",
+        ),
+    ] = "phantom",
+    data: Annotated[Path | None, Parameter(group=_OWN, help="The folder or file, for all sources but phantom.")] = None,
+    lines: Annotated[
+        list[int] | None,
+        Parameter(
+            group=_OWN,
+            consume_multiple=True,
+            help="Numbers of lines of k-space that are removed from a slice. [default: those of the preset]",
+            show_default=False,
+        ),
+    ] = None,
+    labelled: Annotated[
+        list[int] | None,
+        Parameter(
+            group=_OWN,
+            consume_multiple=True,
+            help="Numbers of labelled slices. [default: those of the preset]",
+            show_default=False,
+        ),
+    ] = None,
+    repeats: Annotated[
+        int | None,
+        Parameter(
+            group=_OWN,
+            help="How many times each, with other splits of the patients. [default: as the preset]",
+            show_default=False,
+        ),
+    ] = None,
+    common: Common = _COMMON,
+) -> None:
+    """Heart slices, few of them labelled: training with the prior of a ring beside four other methods.
+
+    Experiment 2: Table 2 and Figures 7 to 10.
+    """
+    from topoprior.experiments import myocardium as experiment
+
+    _reproduce(
+        "myocardium",
+        experiment.run,
+        common,
+        source=source,
+        data=data,
+        lines=lines,
+        labelled=labelled,
+        repeats=repeats,
+    )
+
+
+def _reproduce(name: str, run: Callable[..., dict[str, Any]], common: Common, **own: Any) -> None:
+    """Run it, then print its table and where the report is.
+
+    Args:
+        name: Of the experiment.
+        run: Gives what ``results.json`` holds; ``table`` is a list of rows, from column to text.
+        common: What all take.
+        **own: What this one takes besides.
+
+    Raises:
+        FilesFailed: If cells could not be computed.
+    """
+    from topoprior.experiments.cells import CellsFailed
+
+    chosen_device(common.device)
+    shared = {key: value for key, value in asdict(common).items() if key not in ("output", "json")}
+    output = common.output or Path(_DEFAULT_FOLDER.format(name))
+    command = _command(name, output, {**shared, **own})
+    try:
+        with stages() as progress:
+            results = run(output, **shared, **own, progress=progress, command=command)
+    except CellsFailed as failed:
+        note("What was computed is kept: the same command computes only what is missing.")
+        raise FilesFailed(failed.failures, total=failed.total, things="cells") from failed
+    if common.json:
+        print_json(results)
+        return
+    print_table(results["table"])
+    for each in results.get("missing", ()):
+        note(f"missing: {each}")
+    print(f"\nLook at {output / 'report.html'}")
+
+
+def _command(name: str, output: Path, options: dict[str, Any]) -> str:
+    """The command that gives these results elsewhere: of paths, which are this machine's, the last part only."""
+    words = ["topoprior", "reproduce", name]
+    for key, value in options.items():
+        if key in _NOT_OF_THE_RESULT or value is None:
+            continue
+        values = value if isinstance(value, list) else [value.name if isinstance(value, Path) else value]
+        words += [f"--{key}", *map(str, values)]
+    return shlex.join([*words, "-o", output.name])
