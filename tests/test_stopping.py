@@ -7,7 +7,8 @@ from topoprior.refinement.stopping import StoppingRule, Streak
 
 def judge(image, prior, margin=0.1, threshold=0.5):
     rule = StoppingRule(threshold=threshold, margin=margin, patience=1)
-    return rule.judge(tp.persistence(image), prior)
+    (verdict,) = rule.judge(tp.persistence(image), prior)
+    return verdict
 
 
 def row(*values):
@@ -80,8 +81,24 @@ def test_impossible_rules_are_refused(options, message):
         StoppingRule(**({"threshold": 0.5, "margin": 0.05, "patience": 3} | options))
 
 
-@pytest.mark.parametrize("name", ["threshold", "margin", "patience"])
-@pytest.mark.parametrize("value", ["1", True, None])
+def test_every_image_of_a_batch_is_judged_as_it_is_alone():
+    images, priors = torch.cat([row(0.9, 0.1, 0.65), row(0.9, 0.45, 0.8)]), [tp.BettiPrior(1), tp.BettiPrior(2)]
+    rule = StoppingRule(threshold=0.5, margin=0.1, patience=1)
+    together = rule.judge(tp.persistence(images), priors)
+    assert [(verdict.betti.tolist(), *verdict[1:]) for verdict in together] == [
+        ([[[2]]], 1, False),
+        ([[[2]]], 0, False),
+    ]
+
+
+def test_without_patience_no_streak_is_long_enough():
+    assert not any(Streak(None).reached(True) for _ in range(9))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, value) for name in ("threshold", "margin", "patience") for value in ("1", True, None)][:-1],
+)
 def test_what_is_no_number_is_refused(name, value):
     with pytest.raises(TypeError, match=f"^{name} must be a number, got {value!r}$"):
         StoppingRule(**({"threshold": 0.5, "margin": 0.05, "patience": 3} | {name: value}))

@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
 
 class Goal(Protocol):
-    """The wanted topology of an output ``(1, channel, *spatial)``."""
+    """The wanted topology of outputs ``(image, channel, *spatial)``."""
 
-    def topology(self, output: Tensor) -> tuple[Tensor, Verdict]:
-        """The topological loss, with its graph, and the verdict."""
+    def topology(self, output: Tensor) -> tuple[Tensor, list[Verdict]]:
+        """For each image the topological loss, shape ``(image,)``, with its graph, and the verdict."""
 
     def mask(self, output: Tensor) -> Tensor:
         """The mask, bool, in the shape of the output."""
@@ -80,17 +80,17 @@ class ChannelGoal:
 
     prior: PriorLike
     settings: Settings
-    nearest: NearestEdit | None  # if the push is on
+    nearest: NearestEdit | None = None  # if the push is on; then the output is one image
 
-    def topology(self, output: Tensor) -> tuple[Tensor, Verdict]:
+    def topology(self, output: Tensor) -> tuple[Tensor, list[Verdict]]:
         """The verdict is on the image as it is; an economy is for the loss."""
         settings = self.settings
         images = output if settings.include_background else output[:, 1:]
         diagrams, loss = self._bars_and_loss(images)
-        verdict = settings.rule.judge(diagrams, self.prior)
-        if self.nearest is not None and verdict.error:
+        verdicts = settings.rule.judge(diagrams, self.prior)
+        if self.nearest is not None and verdicts[0].error:
             loss = loss + settings.push * self.nearest.distance(images)
-        return loss, verdict
+        return loss, verdicts
 
     def _bars_and_loss(self, images: Tensor) -> tuple[PersistenceDiagrams, Tensor]:
         """All bars, exact at the levels of the verdict, and the loss; computed once where one economy serves both."""
@@ -109,6 +109,7 @@ class ChannelGoal:
                 essential=essential,
                 max_bars=max_bars,
                 min_persistence=counting.min_persistence,
+                reduction="none",
             )
         else:
             loss = betti_prior_loss(
@@ -120,9 +121,10 @@ class ChannelGoal:
                 essential=essential,
                 max_bars=max_bars,
                 economy=settings.economy,
+                reduction="none",
                 threads=settings.threads,
             )
-        return diagrams, loss
+        return diagrams, loss.mean(1)
 
     def mask(self, output: Tensor) -> Tensor:
         """Where the probability reaches the threshold."""
@@ -139,12 +141,12 @@ class ChannelGoal:
 
 @dataclass(frozen=True)
 class ClassGoal:
-    """Priors of classes and unions; the Betti numbers of the verdict are those of their entries, in their order."""
+    """Priors of classes and unions of one image; the Betti numbers of the verdict are those of their entries."""
 
     priors: ClassPriors
     settings: Settings
 
-    def topology(self, output: Tensor) -> tuple[Tensor, Verdict]:
+    def topology(self, output: Tensor) -> tuple[Tensor, list[Verdict]]:
         """The loss of the sums of probabilities, the verdict on the label map."""
         settings = self.settings
         loss = class_prior_loss(
@@ -161,7 +163,7 @@ class ClassGoal:
         output = output.detach()
         found = topology_of_labels(output.argmax(1), self.priors, settings.construction, settings.boundary)
         error = int(found.error.sum())
-        return loss, Verdict(found.betti, error, error == 0 and self._right_with_margin(output))
+        return loss.view(1), [Verdict(found.betti, error, error == 0 and self._right_with_margin(output))]
 
     def _right_with_margin(self, output: Tensor) -> bool:
         rule = self.settings.rule

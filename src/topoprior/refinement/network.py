@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
 
 from topoprior.losses.economy import check_economy
 from topoprior.priors.class_priors import are_class_priors
 from topoprior.priors.unions import check_partition
 from topoprior.refinement.optimisation import Settings, minimise
+from topoprior.refinement.output import activation_of, check_reference, output_for
+from topoprior.refinement.parameters import select
 from topoprior.refinement.stopping import StoppingRule
 
 if TYPE_CHECKING:
@@ -22,15 +22,11 @@ if TYPE_CHECKING:
     from topoprior.losses.functional import Essential
     from topoprior.priors.betti_prior import PriorLike
     from topoprior.priors.class_priors import ClassPriorsLike
-    from topoprior.refinement.optimisation import Callback
+    from topoprior.refinement.course import Callback
+    from topoprior.refinement.output import Activation
+    from topoprior.refinement.parameters import Parameters
     from topoprior.refinement.result import RefinementResult
     from topoprior.topology.filtration import Boundary, Construction
-
-Activation = Literal["sigmoid", "softmax"]
-Parameters = str | Iterable[str] | Callable[[str, nn.Parameter], bool]
-
-# Batch and instance normalisation of every dimension share one base class in torch.
-_NORMALISATION = (_NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 
 
 def refine(
@@ -53,7 +49,7 @@ def refine(
     push: float = 0.0,
     threshold: float = 0.5,
     margin: float = 0.05,
-    patience: int = 3,
+    patience: int | None = 3,
     threads: int | None = None,
     callback: Callback | None = None,
 ) -> RefinementResult:
@@ -69,8 +65,8 @@ def refine(
     merely the last; see `topoprior.refinement.stopping` for the two rules. An output whose topology is already right
     comes back at once, unchanged.
 
-    Every image has its own reference and is adapted on its own, so there is one image per call; loop over a batch:
-    ``[refine(network, image[None], prior) for image, prior in zip(images, priors)]``.
+    Every image has its own reference and is adapted on its own, so there is one image per call. `refine_many` takes
+    many images of one shape and is faster than a loop.
 
     Two limits of the method, not of the optimiser: a wanted feature of which the output shows no trace at all (no bar
     in any dimension asked for) gets no push, because its bar has length zero and no pixel to act on; and where the
@@ -113,7 +109,8 @@ def refine(
         threshold: Probability at which the mask is cut.
         margin: The topology has to be right at ``threshold - margin`` and ``threshold + margin`` as well; with
             `ClassPriors`, if every union loses, or takes, the pixels that it leads or trails by up to ``2 * margin``.
-        patience: For this many states in a row.
+        patience: For this many states in a row. None: all steps are taken, right or not, and the last state is kept,
+            for protocols with a fixed number of steps.
         threads: Threads of the persistence engine; None for torch's number.
         callback: Called as ``callback(step, {"loss": ..., "fidelity": ..., "topology": ...})`` for every state, the
             reference (step 0) included.
@@ -164,25 +161,21 @@ def refine(
         threads=threads,
         callback=callback,
     )
-    _check_inputs(network, image)
-    activate = _activation(activation)
+    check_inputs(network, image)
+    _check_one(image)
+    activate = activation_of(activation)
     # Normal mode inside: callers often predict under no_grad or inference_mode, whose tensors cannot be adapted.
     with torch.inference_mode(False), torch.enable_grad():
         adapted = copy.deepcopy(network).eval()
         fixed_image = image.detach().clone().as_subclass(Tensor)
         flags = {name: parameter.requires_grad for name, parameter in adapted.named_parameters()}
-        variables = _select(adapted, parameters)
+        variables = list(select(adapted, parameters).values())
 
         def predict() -> Tensor:
-            return activate(_tensor(adapted(fixed_image)))
+            return activate(output_for(fixed_image, adapted(fixed_image)))
 
         reference = predict()
-        if activation == "softmax" and reference.shape[1:2] == (1,):  # ones everywhere, with no gradient
-            raise ValueError(
-                f"activation='softmax' needs at least 2 channels, got an output of shape {tuple(reference.shape)}: "
-                f"one channel goes with activation='sigmoid'"
-            )
-        _check_output(reference, image, variables, include_background)
+        check_reference(reference, activation, moving=len(variables), include_background=include_background)
         if are_class_priors(prior):
             check_partition(reference, name="the network's output")
         result = minimise(predict, variables, prior, settings)
@@ -191,99 +184,24 @@ def refine(
     return replace(result, network=adapted)
 
 
-def _check_inputs(network: nn.Module, image: Tensor) -> None:
+def check_inputs(network: nn.Module, images: Tensor, *, name: str = "image", shape: str = "1") -> None:
+    """Refuse what is no network, or no tensor of shape ``(1, channel, *spatial)`` (or more images, by another name).
+
+    Raises:
+        TypeError: If one of them is something else.
+        ValueError: If the shape is another one.
+    """
     if not isinstance(network, nn.Module):
         raise TypeError(f"network must be a torch.nn.Module, got {type(network).__name__}")
-    if not isinstance(image, Tensor):
-        raise TypeError(f"image must be a torch tensor, got {type(image).__name__}")
-    if image.ndim < 3:
-        raise ValueError(f"image must have shape (1, channel, *spatial), got {tuple(image.shape)}")
+    if not isinstance(images, Tensor):
+        raise TypeError(f"{name} must be a torch tensor, got {type(images).__name__}")
+    if images.ndim < 3:
+        raise ValueError(f"{name} must have shape ({shape}, channel, *spatial), got {tuple(images.shape)}")
+
+
+def _check_one(image: Tensor) -> None:
     if image.shape[0] != 1:
         raise ValueError(
             f"image must be one image of shape (1, channel, *spatial), got {tuple(image.shape)}: every image gets its "
-            f"own copy of the network, so call refine once for each"
+            f"own copy of the network, so call refine once for each, or refine_many"
         )
-
-
-def _activation(name: Activation | None) -> Callable[[Tensor], Tensor]:
-    if name is None:
-        return lambda output: output
-    if name == "sigmoid":
-        return torch.sigmoid
-    if name == "softmax":
-        return lambda output: torch.softmax(output, dim=1)
-    raise ValueError(f"activation must be 'sigmoid', 'softmax' or None, got {name!r}")
-
-
-def _tensor(output: object) -> Tensor:
-    if not isinstance(output, Tensor):
-        raise TypeError(f"network must return one tensor (1, channel, *spatial), got {type(output).__name__}")
-    return output.as_subclass(Tensor)  # a MONAI MetaTensor would drag its metadata through every step
-
-
-def _check_output(output: Tensor, image: Tensor, variables: list[nn.Parameter], include_background: bool) -> None:
-    """Say early, and in the network's words, what would fail later in those of the loss."""
-    if output.ndim < 3 or output.shape[0] != 1:
-        raise ValueError(
-            f"network must map an image of shape {tuple(image.shape)} to (1, channel, *spatial), "
-            f"got {tuple(output.shape)}"
-        )
-    if not include_background and output.shape[1] < 2:
-        raise ValueError("include_background=False leaves no channel: the network's output has 1")
-    low, high = output.min().item(), output.max().item()
-    if not (low >= 0 and high <= 1):  # written so that NaN fails too
-        raise ValueError(
-            f"network must give probabilities in [0, 1], got values from {low:.4g} to {high:.4g}: for logits pass "
-            f"activation='sigmoid' (or 'softmax')"
-        )
-    if not output.requires_grad:
-        raise ValueError(
-            f"the output does not depend on the {len(variables)} selected parameters: the network detaches it, or "
-            f"does not use them"
-        )
-
-
-def _select(network: nn.Module, parameters: Parameters) -> list[nn.Parameter]:
-    """Let only the wanted parameters move, and list them."""
-    wanted = _wanted_names(network, parameters)
-    selected = []
-    for name, parameter in network.named_parameters():
-        parameter.requires_grad_(name in wanted)
-        if name in wanted:
-            selected.append(parameter)
-    if not selected:
-        raise ValueError(f"parameters={parameters!r} selects no parameter of the network")
-    return selected
-
-
-def _wanted_names(network: nn.Module, parameters: Parameters) -> set[str]:
-    named = dict(network.named_parameters())
-    if parameters == "all":
-        return set(named)
-    if parameters == "normalisation":
-        return {
-            f"{prefix}.{name}" if prefix else name
-            for prefix, module in network.named_modules()
-            if isinstance(module, _NORMALISATION)
-            for name, _ in module.named_parameters(recurse=False)
-        }
-    if parameters == "last":
-        last = list(named)[-1:]
-        return {name for name in named if last and name.rpartition(".")[0] == last[0].rpartition(".")[0]}
-    if callable(parameters):
-        return {name for name, parameter in named.items() if parameters(name, parameter)}
-    if not isinstance(parameters, Iterable):
-        raise TypeError(f"parameters must be 'all', 'normalisation', 'last', names, or a function, got {parameters!r}")
-    prefixes = [parameters] if isinstance(parameters, str) else list(parameters)
-    wanted = set()
-    for prefix in prefixes:
-        if not isinstance(prefix, str):
-            raise TypeError(f"parameters given by their names must be text, got {prefix!r} in {parameters!r}")
-        found = {name for name in named if name == prefix or name.startswith(f"{prefix}.")}
-        if not found:
-            raise ValueError(
-                f"parameters must be 'all', 'normalisation', 'last', or names or prefixes of parameters of the "
-                f"network; got {prefix!r}, which names none"
-            )
-        wanted |= found
-    return wanted

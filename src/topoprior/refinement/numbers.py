@@ -9,8 +9,8 @@ def check_number(name: str, value: object) -> None:
         raise TypeError(f"{name} must be a number, got {value!r}")
 
 
-def check_steps(name: str, value: object, *, least: int) -> None:
-    """Refuse what is no number of steps.
+def check_steps(name: str, value: object, *, least: int, of: str = "steps") -> None:
+    """Refuse what is no number of steps, or of something else.
 
     Raises:
         TypeError: If the value is no number.
@@ -23,7 +23,7 @@ def check_steps(name: str, value: object, *, least: int) -> None:
     """
     check_number(name, value)
     if not isinstance(value, Integral) or value < least:
-        raise ValueError(f"{name} must be a whole number of steps, at least {least}, got {value}")
+        raise ValueError(f"{name} must be a whole number of {of}, at least {least}, got {value}")
 
 
 def check_middle(threshold: float) -> None:

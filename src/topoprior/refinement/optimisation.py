@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import torch
 import torch.nn.functional as F
 
+from topoprior.refinement.course import Course
 from topoprior.refinement.goals import goal_of
 from topoprior.refinement.numbers import check_number, check_steps
-from topoprior.refinement.result import RefinementResult
-from topoprior.refinement.stopping import Streak
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from torch import Tensor
 
@@ -29,16 +28,16 @@ if TYPE_CHECKING:
     from topoprior.losses.functional import Essential
     from topoprior.priors.betti_prior import PriorLike
     from topoprior.priors.class_priors import ClassPriorsLike
+    from topoprior.refinement.course import Callback
     from topoprior.refinement.goals import Goal
-    from topoprior.refinement.stopping import StoppingRule, StopReason, Verdict
+    from topoprior.refinement.result import RefinementResult
+    from topoprior.refinement.stopping import StoppingRule, Verdict
     from topoprior.topology.filtration import Boundary, Construction
-
-    Callback = Callable[[int, dict[str, float]], object]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The options that `refine` and `refine_map` share; they are explained there."""
+    """The options that `refine`, `refine_many` and `refine_map` share; they are explained there."""
 
     weight: float
     learning_rate: float
@@ -67,18 +66,28 @@ class Settings:
         check_steps("max_steps", self.max_steps, least=0)
 
 
-class State(NamedTuple):
-    """One state of the run: its output, the terms of equation 5 (with their graph), the verdict on its topology."""
+class States(NamedTuple):
+    """One state of each image: output, terms of equation 5 (with their graph), verdict on the topology."""
 
-    output: Tensor
-    fidelity: Tensor
+    output: Tensor  # (image, channel, *spatial)
+    fidelity: Tensor  # (image,), like the two that follow
     topology: Tensor
     loss: Tensor
-    verdict: Verdict
+    verdicts: list[Verdict]
 
-    def values(self) -> dict[str, float]:
-        """The three terms as numbers, the entry of this state in the history."""
-        return {"loss": self.loss.item(), "fidelity": self.fidelity.item(), "topology": self.topology.item()}
+    def each(self) -> Iterator[tuple[Tensor, dict[str, float], Verdict]]:
+        """For each image what `Course.add` wants: the output, the three terms as numbers, the verdict."""
+        names = ("loss", "fidelity", "topology")
+        rows = torch.stack([self.loss, self.fidelity, self.topology], 1).tolist()
+        for output, values, verdict in zip(torch.split(self.output, 1), rows, self.verdicts, strict=True):
+            yield output, dict(zip(names, values, strict=True)), verdict
+
+
+def evaluate(output: Tensor, reference: Tensor, goal: Goal, weight: float) -> States:
+    """Equation 5 for each image of a batch, as for that image alone."""
+    topology, verdicts = goal.topology(output)
+    fidelity = F.mse_loss(output, reference, reduction="none").flatten(1).mean(1)
+    return States(output, fidelity, topology, fidelity + weight * topology, verdicts)
 
 
 def minimise(
@@ -89,7 +98,7 @@ def minimise(
     *,
     project: Callable[[], object] | None = None,
 ) -> RefinementResult:
-    """Minimise equation 5 over ``variables`` by Adam; on return they hold the best state.
+    """Minimise equation 5 over ``variables`` by Adam; on return they hold the state that is kept.
 
     Args:
         predict: Gives the probability map ``(1, channel, *spatial)`` for the present values of ``variables``.
@@ -100,94 +109,31 @@ def minimise(
     """
     began = time.perf_counter()
     optimiser = torch.optim.Adam(variables, lr=settings.learning_rate)
-    streak = Streak(settings.rule.patience)
     output = predict()
     reference = output.detach().clone()
     goal = goal_of(prior, reference, settings)
-    state = _evaluate(output, reference, goal, settings.weight)
+    states = evaluate(output, reference, goal, settings.weight)
     goal.check_reachable()
-    run = _Record(state, variables, settings.callback)
-    reason: StopReason | None = "already right" if state.verdict.error == 0 else None
-    while reason is None:
-        if run.step == settings.max_steps:
-            reason = "no more steps"
+    course = Course(settings.rule, settings.max_steps, settings.callback)
+    kept: list[Tensor] = []
+    while True:
+        (state,) = states.each()
+        if course.add(*state):
+            kept = [variable.detach().clone() for variable in variables]
+        if course.reason is not None:
             break
         optimiser.zero_grad()
-        state.loss.backward()  # type: ignore[no-untyped-call]
+        states.loss.sum().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         if project is not None:
             project()
         output = predict()
         if not bool(torch.isfinite(output).all()):
-            reason = "not finite"
-            run.step += 1  # taken, but the state it led to has no loss to note
+            course.end_not_finite()
             break
-        state = _evaluate(output, reference, goal, settings.weight)
-        run.add(state)
-        if streak.reached(state.verdict.robust):
-            reason = "topology right"
+        states = evaluate(output, reference, goal, settings.weight)
     optimiser.zero_grad()
-    run.restore_best()
-    mask = goal.mask(run.best.output)
-    return RefinementResult(
-        output=run.best.output,
-        mask=mask,
-        reference=reference,
-        history=run.history,
-        betti_before=run.first.betti,
-        betti_after=run.best.verdict.betti,
-        pixels_changed=goal.pixels_changed(mask, goal.mask(reference)),
-        succeeded=run.best.verdict.error == 0,
-        stop_reason=reason,
-        steps=run.step,
-        best_step=run.best.step,
-        seconds=time.perf_counter() - began,
-    )
-
-
-def _evaluate(output: Tensor, reference: Tensor, goal: Goal, weight: float) -> State:
-    topology, verdict = goal.topology(output)
-    fidelity = F.mse_loss(output, reference)
-    return State(output, fidelity, topology, fidelity + weight * topology, verdict)
-
-
-class _Best(NamedTuple):
-    """A copy of the best state so far."""
-
-    rank: tuple[int, bool, float]
-    step: int
-    output: Tensor
-    variables: list[Tensor]
-    verdict: Verdict
-
-
-class _Record:
-    """What has happened so far: the history, the reference's verdict, the best state."""
-
-    def __init__(self, reference: State, variables: Sequence[Tensor], callback: Callback | None) -> None:
-        self.step = -1
-        self.history: dict[str, list[float]] = {"loss": [], "fidelity": [], "topology": []}
-        self.first = reference.verdict
-        self.best: _Best
-        self._variables = variables
-        self._callback = callback
-        self.add(reference)
-
-    def add(self, state: State) -> None:
-        """Note the next state, and keep a copy of it if it is the best."""
-        self.step += 1
-        values = state.values()
-        for name, value in values.items():
-            self.history[name].append(value)
-        rank = state.verdict.rank(values["fidelity"])
-        if self.step == 0 or rank < self.best.rank:
-            copies = [variable.detach().clone() for variable in self._variables]
-            self.best = _Best(rank, self.step, state.output.detach().clone(), copies, state.verdict)
-        if self._callback is not None:
-            self._callback(self.step, values)
-
-    def restore_best(self) -> None:
-        """Write the best state back into the variables."""
-        with torch.no_grad():
-            for variable, copy in zip(self._variables, self.best.variables, strict=True):
-                variable.copy_(copy)
+    with torch.no_grad():
+        for variable, value in zip(variables, kept, strict=True):
+            variable.copy_(value)
+    return course.result(goal, reference, time.perf_counter() - began)

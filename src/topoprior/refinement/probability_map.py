@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from topoprior.losses.functional import Essential
     from topoprior.priors.betti_prior import PriorLike
     from topoprior.priors.class_priors import ClassPriorsLike
-    from topoprior.refinement.optimisation import Callback
+    from topoprior.refinement.course import Callback
     from topoprior.refinement.result import RefinementResult
     from topoprior.topology.filtration import Boundary, Construction, Images
 
@@ -41,7 +41,7 @@ def refine_map(
     push: float = 0.0,
     threshold: float = 0.5,
     margin: float = 0.05,
-    patience: int = 3,
+    patience: int | None = 3,
     threads: int | None = None,
     callback: Callback | None = None,
 ) -> RefinementResult:
@@ -81,7 +81,7 @@ def refine_map(
             of length 0.5. In 3-D tunnels may get no push, or a poor one, and a cavity is put where it costs least.
         threshold: Probability at which the mask is cut.
         margin: The topology has to be right at ``threshold - margin`` and ``threshold + margin`` as well.
-        patience: For this many states in a row.
+        patience: For this many states in a row. None: all steps are taken, and the last state is kept, see `refine`.
         threads: Threads of the persistence engine; None for torch's number.
         callback: Called as ``callback(step, {"loss": ..., "fidelity": ..., "topology": ...})`` for every state, the
             reference (step 0) included.

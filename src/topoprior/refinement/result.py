@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RefinementResult:
-    """Outcome of `refine`, `refine_map` or `guarantee`.
+    """Outcome of `refine`, `refine_many`, `refine_map` or `guarantee`.
 
     Attributes:
         output: The refined probability map, shape ``(1, channel, *spatial)``, no gradient attached.
@@ -33,8 +33,8 @@ class RefinementResult:
             or ``"not finite"`` (a NaN or an infinity turned up).
         steps: Steps of the optimiser that were taken.
         best_step: The step after which the state that was kept was reached; 0 is the reference.
-        seconds: Wall-clock time in seconds.
-        network: The adapted copy, whose output is ``output``; None for a bare map.
+        seconds: Wall-clock time in seconds; with `refine_many` that which the image spent in the batch, among others.
+        network: The adapted copy, whose output is ``output``; None for a bare map, and if `refine_many` was not asked.
     """
 
     output: Tensor

@@ -9,6 +9,9 @@ Two rules, both read off the bars that the loss has already computed:
   right with the margin; among those the one nearest to the reference output. The reference itself is the first
   candidate at distance 0, so a run that brings the topology no nearer rolls back to it.
 
+Without patience neither holds: all steps are taken, whatever the topology, and the last state is kept. So do protocols
+with a fixed number of steps.
+
 No optimiser and no network here.
 """
 
@@ -16,6 +19,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import torch
 
 from topoprior.evaluation.metrics import distance_to_prior
 from topoprior.refinement.numbers import check_number, check_steps
@@ -30,10 +35,10 @@ StopReason = Literal["already right", "topology right", "no more steps", "no edi
 
 
 class Verdict(NamedTuple):
-    """How right the topology of one state is.
+    """How right the topology of one state of one image is.
 
     Attributes:
-        betti: Betti numbers at the threshold, shape ``(batch, channel, dimension)``.
+        betti: Betti numbers at the threshold, shape ``(1, channel, dimension)``.
         error: Components, loops and cavities missing or too many at the threshold, all channels together.
         robust: Right at the threshold and at ``margin`` to either side of it.
     """
@@ -54,7 +59,7 @@ class StoppingRule:
     Args:
         threshold: Probability at which the mask is cut.
         margin: The Betti numbers have to be right at ``threshold - margin`` and ``threshold + margin`` too.
-        patience: Number of consecutive steps with the right topology after which to stop.
+        patience: Number of consecutive steps with the right topology after which to stop; None for never.
 
     Raises:
         TypeError: If one of them is no number.
@@ -67,19 +72,20 @@ class StoppingRule:
         >>> ring = torch.full((1, 1, 3, 3), 0.52)
         >>> ring[..., 1, 1] = 0.1
         >>> rule = StoppingRule(threshold=0.5, margin=0.05, patience=1)
-        >>> verdict = rule.judge(tp.persistence(ring), tp.BettiPrior(1, 1))
+        >>> (verdict,) = rule.judge(tp.persistence(ring), tp.BettiPrior(1, 1))
         >>> verdict.error, verdict.robust
         (0, False)
     """
 
     threshold: float
     margin: float
-    patience: int
+    patience: int | None
 
     def __post_init__(self) -> None:
         check_number("threshold", self.threshold)
         check_number("margin", self.margin)
-        check_steps("patience", self.patience, least=1)
+        if self.patience is not None:
+            check_steps("patience", self.patience, least=1)
         if not 0 < self.threshold < 1:
             raise ValueError(f"threshold must lie between 0 and 1, got {self.threshold}")
         if not 0 <= self.margin < min(self.threshold, 1 - self.threshold):
@@ -88,12 +94,15 @@ class StoppingRule:
                 f"got margin {self.margin} at threshold {self.threshold}"
             )
 
-    def judge(self, diagrams: PersistenceDiagrams, prior: PriorLike) -> Verdict:
-        """Betti numbers of the bars at the threshold and around it, against the prior."""
+    def judge(self, diagrams: PersistenceDiagrams, prior: PriorLike) -> list[Verdict]:
+        """For each image: Betti numbers of the bars at the threshold and around it, against the prior."""
         levels = (self.threshold, self.threshold - self.margin, self.threshold + self.margin)
         betti = [diagrams.betti_numbers(level) for level in levels]
-        errors = [int(distance_to_prior(numbers, prior).sum()) for numbers in betti]
-        return Verdict(betti[0], errors[0], not any(errors))
+        errors = torch.stack([distance_to_prior(numbers, prior).flatten(1).sum(1) for numbers in betti], 1)
+        return [
+            Verdict(numbers, error[0], not any(error))
+            for numbers, error in zip(torch.split(betti[0], 1), errors.tolist(), strict=True)
+        ]
 
 
 class Streak:
@@ -105,11 +114,11 @@ class Streak:
         [False, False, False, True]
     """
 
-    def __init__(self, patience: int) -> None:
+    def __init__(self, patience: int | None) -> None:
         self._patience = patience
         self._length = 0
 
     def reached(self, robust: bool) -> bool:
         """Whether this state, the next one, completes the streak."""
         self._length = self._length + 1 if robust else 0
-        return self._length >= self._patience
+        return self._patience is not None and self._length >= self._patience
