@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from topoprior.priors.betti_prior import BettiPrior
     from topoprior.priors.class_priors import ClassPriors
     from topoprior.refinement.guarantee import guarantee
+    from topoprior.refinement.many import refine_many
     from topoprior.refinement.network import refine
     from topoprior.refinement.probability_map import refine_map
     from topoprior.refinement.result import RefinementResult
@@ -53,6 +54,7 @@ _HOMES = {
     "plot": "topoprior.viewing",
     "presets": "topoprior.priors",
     "refine": "topoprior.refinement.network",
+    "refine_many": "topoprior.refinement.many",
     "refine_map": "topoprior.refinement.probability_map",
     "statistics": "topoprior.evaluation",
     "training": "topoprior",
@@ -82,6 +84,7 @@ __all__ = [
     "plot",
     "presets",
     "refine",
+    "refine_many",
     "refine_map",
     "statistics",
     "training",

@@ -196,7 +196,7 @@ def resolve_priors(prior: PriorLike, batch: int, channels: int, dimensions: int)
         TypeError: If something is not a `BettiPrior`.
         ValueError: If numbers of priors, channels or dimensions do not fit, or if nothing is asked of any image.
     """
-    table = _as_table(prior, batch, channels)
+    table = prior_table(prior, batch, channels)
     distinct = {entry for row in table for entry in row}
     for entry in distinct:
         if entry.dimensions != dimensions:
@@ -219,8 +219,13 @@ def resolve_priors(prior: PriorLike, batch: int, channels: int, dimensions: int)
     return ResolvedPriors(lower.expand(shape), upper.expand(shape), weight.expand(shape), wanted, most_bars)
 
 
-def _as_table(prior: PriorLike, batch: int, channels: int) -> list[list[BettiPrior]]:
-    """Rows of priors, images times channels, either of which may be 1 and then serves all."""
+def prior_table(prior: PriorLike, batch: int, channels: int) -> list[list[BettiPrior]]:
+    """Rows of priors, images times channels, either of which may be 1 and then serves all.
+
+    Raises:
+        TypeError: If something is not a `BettiPrior`.
+        ValueError: If the number of priors or channels does not fit.
+    """
     if isinstance(prior, BettiPrior):
         return [[prior]]
     rows = [[row] if isinstance(row, BettiPrior) else row for row in _entries(prior)]
