@@ -377,10 +377,10 @@ def no_work(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["map.npy", "-o", "out.npy"], "--prior or --priors, one of the two"),
+        (["map.npy", "-o", "out.npy"], "--prior, --preset or --priors, one of the three"),
         (
             ["map.npy", "-o", "out.npy", "--prior", "1,1", "--priors", "priors.csv"],
-            "--prior or --priors, one of the two",
+            "--prior, --preset or --priors, one of the three",
         ),
         (["map.npy", "-o", "out.npy", "--prior", "1;1"], "'1;1'"),
         (["map.npy", "-o", "out.npy", "--prior", "1,1,1"], "2 axes has 2 Betti numbers, .* got 3: 1,1,1"),

@@ -17,6 +17,7 @@ Boundary = Annotated[
         "foreground: all that touches the frame is one component, and closes its loops through it."
     ),
 ]
+Preset = Literal["short-axis-heart", "cortical-shell", "cortical-solid", "vascular-tree", "ring", "ball"]
 Slices = Annotated[
     int | None,
     Parameter(

@@ -12,6 +12,8 @@ from topoprior.cli.places import check_apart, destinations, make_folder
 from topoprior.cli.wanted import Wanted
 from topoprior.imaging.io import ENDINGS, ending
 from topoprior.imaging.new_file import check_new_file
+from topoprior.priors.betti_prior import BettiPrior
+from topoprior.priors.class_priors import ClassPriors
 from topoprior.topology.filtration import Boundary
 
 
@@ -29,7 +31,7 @@ class Job:
     source: Path
     mask: Path
     probability: Path | None
-    wanted: Wanted
+    wanted: Wanted[BettiPrior] | Wanted[ClassPriors]
 
     @property
     def writes(self) -> list[Path]:
@@ -40,7 +42,7 @@ class Job:
 def plan(
     files: Sequence[Path],
     *,
-    wanted: Wanted,
+    wanted: Wanted[BettiPrior] | Wanted[ClassPriors],
     cut: bool,
     boundary: Boundary,
     output: Path,

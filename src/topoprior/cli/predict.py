@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from topoprior.cli.wanted import Wanted
     from topoprior.imaging.datasets.pairs import ImageFiles
     from topoprior.imaging.segmenter import Segmenter
+    from topoprior.priors.betti_prior import BettiPrior
 
 _POST = Group("After the network", sort_key=2)
 _JOURNAL = ".topoprior-predict.jsonl"
@@ -123,7 +124,7 @@ def _images(files: Sequence[Path], segmenter: "Segmenter") -> "list[ImageFiles]"
     return unlabelled_images(files, channels=numbered)
 
 
-def _wanted(segmenter: "Segmenter", prior: str | None, priors: Path | None) -> "Wanted | None":
+def _wanted(segmenter: "Segmenter", prior: str | None, priors: Path | None) -> "Wanted[BettiPrior] | None":
     """The priors, if the post-processing looks at them."""
     from topoprior.cli.wanted import Wanted
 
@@ -145,7 +146,7 @@ def _plan(
     segmenter: "Segmenter",
     output: Path,
     probability: Path | None,
-    wanted: "Wanted | None",
+    wanted: "Wanted[BettiPrior] | None",
 ) -> "list[Job]":
     """What is read and written, if no file is written twice or over an input."""
     from topoprior.cli.places import check_apart, destinations

@@ -38,7 +38,7 @@ class Job:
     image: ImageFiles
     mask: Path
     probabilities: tuple[Path, ...]
-    wanted: Wanted | None
+    wanted: Wanted[BettiPrior] | None
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
+from topoprior.cli.economy import EconomyOptions
 from topoprior.cli.inputs import images_of
 from topoprior.cli.options import (
     Backend,
@@ -20,6 +21,7 @@ from topoprior.cli.options import (
     Jobs,
     Json,
     Overwrite,
+    Preset,
     Scheduler,
     Slices,
 )
@@ -41,11 +43,14 @@ if TYPE_CHECKING:
     from topoprior.cli.refinement import Refined
     from topoprior.cli.wanted import Wanted
     from topoprior.jobs import Outcome
-    from topoprior.viewing.report import Case
+    from topoprior.priors.betti_prior import BettiPrior
+    from topoprior.priors.class_priors import ClassPriors
+    from topoprior.viewing.report import Case, ClassCase
 
 _JOURNAL = ".topoprior-refine.jsonl"
 
-_WANTED = Group("What is wanted (one of the two)", sort_key=1)
+_WANTED = Group("What is wanted (--prior, --preset or --priors)", sort_key=1)
+_CLASSES = Group("With several classes", sort_key=2)
 _NETWORK = Group("With a network", sort_key=3)
 _METHOD = Group("How", sort_key=4)
 
@@ -58,19 +63,50 @@ def refine(
         Path, Parameter(name=("--output", "-o"), help="The mask (uint8): a file for one input, a folder for several.")
     ],
     prior: Annotated[
-        str | None,
+        list[str] | None,
         Parameter(
             group=_WANTED,
+            consume_multiple=True,
             help="Betti numbers for every image or slice: components, loops and, in 3-D, cavities. "
-            "1,1 is a ring; 1,0-2 allows up to two loops, 1- one or more; * is any number.",
+            "1,1 is a ring; 1,0-2 allows up to two loops, 1- one or more; * is any number. "
+            "For classes and unions of classes: RV=1,0 MYO=1,1 MYO+LV=1,0.",
         ),
+    ] = None,
+    preset: Annotated[
+        Preset | None, Parameter(group=_WANTED, help="Priors of well-known anatomy; the heart has classes RV, MYO, LV.")
     ] = None,
     priors: Annotated[
         Path | None,
         Parameter(
             group=_WANTED,
             help="A CSV table with a prior for each file, slice or both: columns file and/or slice, and prior (quoted) "
-            "or b0,b1[,b2].",
+            "or b0,b1[,b2]; for classes one column for each class or union, such as MYO+LV.",
+        ),
+    ] = None,
+    relation: Annotated[
+        list[str] | None,
+        Parameter(
+            group=_CLASSES,
+            consume_multiple=True,
+            help='Sentences, each in quotes, about classes of --prior: "MYO encloses LV", "RV touches MYO once", '
+            '"RV touches MYO", "LV apart from RV".',
+        ),
+    ] = None,
+    classes: Annotated[
+        list[str] | None,
+        Parameter(
+            group=_CLASSES,
+            consume_multiple=True,
+            help="Name of each channel, background first: BG RV MYO LV. [default: what the checkpoint says, or the "
+            "preset]",
+        ),
+    ] = None,
+    channel_axis: Annotated[
+        int | None,
+        Parameter(
+            group=_CLASSES,
+            help="Axis of the channels in a file of probabilities, from 0. [default: the first in .npy, the last in "
+            ".nii]",
         ),
     ] = None,
     slices: Slices = None,
@@ -96,7 +132,10 @@ def refine(
     ] = None,
     channel: Annotated[
         int | None,
-        Parameter(group=_NETWORK, help="The output channel that has the prior, from 0. [default: the only one]"),
+        Parameter(
+            group=_NETWORK,
+            help="The output channel that has the prior, from 0, where only one has. [default: the only one]",
+        ),
     ] = None,
     activation: Annotated[
         Literal["none", "sigmoid", "softmax"] | None,
@@ -144,6 +183,7 @@ def refine(
     construction: Annotated[Construction, Parameter(group=_METHOD)] = "T",
     boundary: Annotated[Boundary, Parameter(group=_METHOD)] = "background",
     device: Annotated[Device, Parameter(group=_METHOD)] = "auto",
+    economy: EconomyOptions = EconomyOptions(),  # noqa: B008  # frozen
     overwrite: Overwrite = False,
     jobs: Jobs = 1,
     backend: Backend = "threading",
@@ -159,19 +199,26 @@ def refine(
     the refinement stopped: already right, topology right (with the margin), no more steps (then the best mask that
     was seen is kept; it may well be right), or edited (with --guarantee).
 
+    With priors of classes and unions of classes the file holds a softmax, or the network gives one, and a label map
+    comes back: the values that classes have in the checkpoint's labels, else the numbers of the channels. The table
+    lists the classes and unions whose prior does not hold. `topoprior priors` tells what a set of priors says.
+
     A folder of masks gets a journal, .topoprior-refine.jsonl: the same command goes on where it was stopped.
     """
     from topoprior.cli.plan import plan
     from topoprior.cli.refinement import Refined, Refinement
-    from topoprior.cli.wanted import Wanted
+    from topoprior.cli.wanted import wanted_of_classes
     from topoprior.jobs import for_each
 
     check_one_form(json=json, csv=csv)
     if report is not None and report.suffix.lower() != ".html":
         raise ValueError(f"{report}: the report's name must end in .html")
     method = {"weight": weight, "learning_rate": learning_rate, "max_steps": max_steps}
-    given = method | {"push": push, "margin": margin}
+    given = method | {"push": push, "margin": margin} | economy.given()
+    saved = economy.economy()
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    options = {name: value for name, value in options.items() if name not in economy.given()}
+    options |= {} if saved is None else {"economy": saved}
     shared: dict[str, Any] = {"threshold": threshold, "construction": construction, "boundary": boundary}
     refinement = Refinement(
         network=network,
@@ -184,10 +231,23 @@ def refine(
         guarantee=guarantee,
         pictures=report is not None,
         run=token_hex(8),
+        channel_axis=channel_axis,
     )
+    wanted = wanted_of_classes(
+        prior,
+        priors,
+        relation=relation,
+        preset=preset,
+        classes=classes,
+        known=refinement.class_names(),
+        construction=construction,
+        boundary=boundary,
+    )
+    _check_classes(wanted.classes, channel=channel, channel_axis=channel_axis, threshold=threshold, push=push)
+    if network is None and wanted.classes is not None:
+        refinement = replace(refinement, classes=len(wanted.classes))
     settings = refinement.settings()
     images = images_of(files)
-    wanted = Wanted.of(prior, priors)
     planned = plan(
         images,
         wanted=wanted,
@@ -230,6 +290,29 @@ def refine(
     check_all_done(outcome.failures, total=len(images))
 
 
+def _check_classes(
+    classes: tuple[str, ...] | None,
+    *,
+    channel: int | None,
+    channel_axis: int | None,
+    threshold: float,
+    push: float | None,
+) -> None:
+    """Refuse options that make no sense with priors of classes, or without."""
+    if classes is None and channel_axis is not None:
+        raise ValueError("--channel-axis is for priors of classes: name the channels with --classes")
+    if classes is None:
+        return
+    if channel is not None:
+        raise ValueError("--channel is for a single prior; priors of classes are about all channels")
+    if threshold != 0.5:
+        raise ValueError(
+            f"with priors of classes each pixel has its most probable class: no --threshold, got {threshold}"
+        )
+    if push:
+        raise ValueError("--push is for a single prior, not for priors of classes; --guarantee is for both")
+
+
 @contextmanager
 def _bars(files: int) -> "Iterator[tuple[Callable[[], None], Callable[[int, int], None] | None]]":
     """A progress bar: of the files, or of the slices of a single one."""
@@ -241,7 +324,13 @@ def _bars(files: int) -> "Iterator[tuple[Callable[[], None], Callable[[int, int]
             yield advance, None
 
 
-def _tell(results: list[dict[str, Any]], outcome: "Outcome[Refined]", wanted: "Wanted", *, report: bool) -> None:
+def _tell(
+    results: list[dict[str, Any]],
+    outcome: "Outcome[Refined]",
+    wanted: "Wanted[BettiPrior] | Wanted[ClassPriors]",
+    *,
+    report: bool,
+) -> None:
     """What is remarkable about a run that went well."""
     failed = sum(not row["succeeded"] for row in results)
     if failed:
@@ -256,7 +345,13 @@ def _tell(results: list[dict[str, Any]], outcome: "Outcome[Refined]", wanted: "W
 
 
 def _write_report(
-    path: Path, cases: "list[Case]", *, overwrite: bool, given: dict[str, Any], network: str | None, **shared: Any
+    path: Path,
+    cases: "list[Case | ClassCase]",
+    *,
+    overwrite: bool,
+    given: dict[str, Any],
+    network: str | None,
+    **shared: Any,
 ) -> None:
     from topoprior.viewing.report import write_report
 
@@ -274,8 +369,17 @@ def _write_report(
 
 def _as_text(row: dict[str, Any]) -> dict[str, object]:
     """A row as the table shows it."""
-    shown: dict[str, object] = {name: row[name] for name in ("file", "slice", "prior") if name in row}
-    betti = {name: ",".join(map(str, row[f"betti_{name}"])) for name in ("before", "after")}
+    shown: dict[str, object] = {name: row[name] for name in ("file", "slice") if name in row}
+    if isinstance(row["betti_before"], dict):
+        shown |= {f"wrong {when}": "; ".join(row[f"wrong_{when}"]) or "-" for when in ("before", "after")}
+    else:
+        shown["prior"] = row["prior"]
+        shown |= {when: ",".join(map(str, row[f"betti_{when}"])) for when in ("before", "after")}
     right = "yes" if row["succeeded"] else "no"
-    work = {"pixels": row["pixels_changed"], "steps": row["steps"], "stopped": row["stop_reason"]}
-    return {**shown, **betti, "right": right, **work}
+    return {
+        **shown,
+        "right": right,
+        "pixels": row["pixels_changed"],
+        "steps": row["steps"],
+        "stopped": row["stop_reason"],
+    }

@@ -1,6 +1,6 @@
 """The refinement of one file among others: read, check, refine, write, and tell what came of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -11,13 +11,20 @@ import numpy as np
 from topoprior.cli.options import Device
 from topoprior.cli.plan import Job
 from topoprior.cli.refiners import NetworkRefiner, Refiner, as_written, refiner, weights_digest
+from topoprior.cli.stated_priors import BACKGROUND
+from topoprior.imaging.class_map import check_class_format, write_class_map
+from topoprior.imaging.datasets.classes import class_values
 from topoprior.imaging.image import Array, Image
-from topoprior.imaging.io import check_format, read_image, write_mask, write_probability
+from topoprior.imaging.io import check_format, write_labels, write_mask, write_probability
 from topoprior.imaging.networks import Activation, Normalisation
 from topoprior.priors.betti_prior import BettiPrior
+from topoprior.priors.class_priors import ClassPriors
 from topoprior.refinement.guarantee import completed
 from topoprior.refinement.result import RefinementResult
-from topoprior.viewing.report import Case
+from topoprior.viewing.report import Case, ClassCase
+from topoprior.viewing.report.class_case import broken
+
+Priors = Sequence[BettiPrior | ClassPriors]
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,7 @@ class Refined:
     """
 
     rows: list[dict[str, Any]]
-    cases: list[Case] = field(default_factory=list)
+    cases: list[Case | ClassCase] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,8 @@ class Refinement:
         device: Where to compute.
         slices: The axis along which images are cut, or None.
         options: For `topoprior.refine` or `topoprior.refine_map`, name and value.
+        classes: How many channels maps have, if the priors are those of classes.
+        channel_axis: Where they are in the file; None for the usual place.
         guarantee: Whether to edit what does not reach its prior.
         pictures: Whether the report wants cases.
         run: Different for each run: a network is read once in each process, and anew for the next run.
@@ -61,17 +70,22 @@ class Refinement:
     guarantee: bool
     pictures: bool
     run: str
+    classes: int | None = None
+    channel_axis: int | None = None
     on_slice: Callable[[int, int], None] | None = field(default=None, compare=False)
 
     def __call__(self, job: Job) -> Refined:
-        """Refine all slices of a file, and write its mask."""
-        image, options = read_image(job.source), dict(self.options)
-        refine = _refiner(self)
-        parts = refine.parts(image, self.slices)
-        for path in job.writes:
-            check_format(path, image.array.ndim)
+        """Refine all slices of a file, and write its mask, or with priors of classes its label map."""
+        options, refine = dict(self.options), _refiner(self)
+        image, parts = refine.read(job.source, self.slices)
+        check_format(job.mask, image.array.ndim)
+        if job.probability is not None and job.wanted.classes is None:
+            check_format(job.probability, image.array.ndim)
+        elif job.probability is not None:
+            check_class_format(job.probability)
         slices = None if self.slices is None else len(parts)
-        priors = job.wanted.priors(job.source, slices=slices, axes=parts.ndim - 1, boundary=options["boundary"])
+        axes = image.cut(image.array, self.slices).ndim - 1
+        priors: Priors = job.wanted.priors(job.source, slices=slices, axes=axes, boundary=options["boundary"])
         refined = []
         for index, (part, prior) in enumerate(zip(parts, priors, strict=True)):
             try:
@@ -91,6 +105,16 @@ class Refinement:
         cases = self._cases(job, parts, refined, priors) if self.pictures else []
         return Refined(self._rows(job, refined, priors), cases)
 
+    def class_names(self) -> tuple[str, ...] | None:
+        """Names of the channels by the checkpoint, background first; None if it does not say.
+
+        Raises:
+            OSError, TypeError, ValueError: As :func:`topoprior.cli.refiners.refiner`.
+        """
+        refine = _refiner(self) if self.network is not None else None
+        known = refine.classes if isinstance(refine, NetworkRefiner) else None
+        return None if known is None else (BACKGROUND, *known)
+
     def settings(self) -> dict[str, Any]:
         """All that every result depends on, as plain values: the network by its weights.
 
@@ -104,32 +128,53 @@ class Refinement:
         return f"{file}" if self.slices is None else f"{file}, slice {index}"
 
     def _write(self, job: Job, image: Image, refined: list[RefinementResult], refine: Refiner) -> Array:
-        """The mask in the file. What may be written over was checked: an output of an earlier run, or allowed."""
-        mask = refine.back(np.concatenate([one.mask[0].cpu().numpy() for one in refined]), image, self.slices) >= 0.5
-        write_mask(job.mask, mask, like=image, overwrite=True)
-        if job.probability is not None:
-            probability = np.concatenate([one.output[0].cpu().numpy() for one in refined])
-            write_probability(job.probability, refine.back(probability, image, self.slices), like=image, overwrite=True)
-        return mask
+        """The mask, or the channel of each pixel, in the file.
 
-    def _rows(self, job: Job, refined: list[RefinementResult], priors: list[BettiPrior]) -> list[dict[str, Any]]:
+        What may be written over was checked: an output of an earlier run, or allowed.
+        """
+
+        def back(stack: list[Array]) -> Array:  # (slices, channel, *spatial) to (channel, *image)
+            return np.stack([refine.back(np.stack(each), image, self.slices) for each in zip(*stack, strict=True)])
+
+        masks = back([one.mask[0].cpu().numpy() for one in refined])
+        outputs = None if job.probability is None else back([one.output[0].cpu().numpy() for one in refined])
+        if job.wanted.classes is None:
+            mask: Array = masks[0] >= 0.5
+            write_mask(job.mask, mask, like=image, overwrite=True)
+            if job.probability is not None and outputs is not None:
+                write_probability(job.probability, outputs[0], like=image, overwrite=True)
+            return mask
+        channels: Array = masks.argmax(0)
+        values = refine.classes if isinstance(refine, NetworkRefiner) else None
+        labels = channels if values is None else class_values(channels, values)
+        write_labels(job.mask, labels, like=image, overwrite=True)
+        if job.probability is not None and outputs is not None:
+            write_class_map(job.probability, outputs, like=image, axis=self.channel_axis, overwrite=True)
+        return channels
+
+    def _rows(self, job: Job, refined: list[RefinementResult], priors: Priors) -> list[dict[str, Any]]:
         return [
             {
                 "file": str(job.source),
                 **({} if self.slices is None else {"slice": index}),
                 "prior": str(prior),
-                **_summary(one),
+                **_summary(one, prior),
                 "output": str(job.mask),
             }
             for index, (one, prior) in enumerate(zip(refined, priors, strict=True))
         ]
 
-    def _cases(self, job: Job, parts: Array, refined: list[RefinementResult], priors: list[BettiPrior]) -> list[Case]:
+    def _cases(self, job: Job, parts: Array, refined: list[RefinementResult], priors: Priors) -> list[Case | ClassCase]:
         threshold = dict(self.options)["threshold"]
-        return [
-            Case.of(self._place(job.source, index), part, result, prior, threshold=threshold)
-            for index, (part, result, prior) in enumerate(zip(parts, refined, priors, strict=True))
-        ]
+        cases: list[Case | ClassCase] = []
+        for index, (part, result, prior) in enumerate(zip(parts, refined, priors, strict=True)):
+            name = self._place(job.source, index)
+            if isinstance(prior, ClassPriors):
+                picture = part if self.network is not None else 1 - part[0]  # of a map: all that is not background
+                cases.append(ClassCase.of(name, picture, result, prior))
+            else:
+                cases.append(Case.of(name, part, result, prior, threshold=threshold))
+        return cases
 
 
 _NOT_SETTINGS = ("options", "pictures", "run", "on_slice")
@@ -145,10 +190,17 @@ def _refiner(refinement: Refinement) -> Refiner:
         channel=refinement.channel,
         options=dict(refinement.options),
         device=refinement.device,
+        classes=refinement.classes,
+        channel_axis=refinement.channel_axis,
     )
 
 
-def _summary(result: RefinementResult) -> dict[str, Any]:
-    """What a result tells, its Betti numbers those of its one channel."""
+def _summary(result: RefinementResult, prior: BettiPrior | ClassPriors) -> dict[str, Any]:
+    """What a result tells, its Betti numbers those of its one channel, or by class and union."""
     summary = result.summary()
-    return {**summary, **{name: summary[name][0] for name in ("betti_before", "betti_after")}}
+    for name in ("betti_before", "betti_after"):
+        rows = summary[name]
+        summary[name] = dict(zip(prior.names, rows, strict=True)) if isinstance(prior, ClassPriors) else rows[0]
+        if isinstance(prior, ClassPriors):
+            summary[name.replace("betti", "wrong")] = broken(prior, rows)
+    return summary

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -10,25 +11,37 @@ import torch
 import topoprior
 from topoprior.cli.device import chosen_device
 from topoprior.cli.options import Device
+from topoprior.imaging.class_map import read_class_map
+from topoprior.imaging.datasets.classes import Classes
 from topoprior.imaging.image import Array, Image
+from topoprior.imaging.io import read_image
 from topoprior.imaging.networks import Activation, LoadedNetwork, Normalisation, load
 from topoprior.imaging.preparation import Preparation
 from topoprior.imaging.recipe import Recipe
 from topoprior.priors.betti_prior import BettiPrior
+from topoprior.priors.class_priors import ClassPriors
 from topoprior.refinement.result import RefinementResult
 
 
 class Refiner(Protocol):
     """How files are read, and how their slices are refined."""
 
+    def read(self, path: Path, slices: int | None) -> tuple[Image, Array]:
+        """A file and its slices as they are refined: ``(slices, *spatial)`` or ``(slices, channel, *spatial)``.
+
+        Raises:
+            OSError: If there is no such file.
+            ValueError: If it cannot be read, or is of the wrong kind.
+        """
+
     def parts(self, image: Image, slices: int | None) -> Array:
-        """The slices of an image as they are refined, ``(slices, *spatial)``; ValueError if it is of the wrong kind."""
+        """The slices of an image of one channel; ValueError if it is of the wrong kind."""
 
     def back(self, values: Array, image: Image, slices: int | None) -> Array:
         """The inverse for a mask or probabilities: on the grid of the file."""
 
-    def __call__(self, values: Array, prior: BettiPrior) -> RefinementResult:
-        """Refine one slice, shape ``(*spatial)``; the result has one channel, the one that has the prior."""
+    def __call__(self, values: Array, prior: BettiPrior | ClassPriors) -> RefinementResult:
+        """Refine one slice; with one prior the result has one channel, the one that has the prior."""
 
 
 @dataclass(frozen=True)
@@ -36,27 +49,41 @@ class MapRefiner:
     """Refines probability maps by `topoprior.refine_map`.
 
     Attributes:
-        activation: ``"sigmoid"`` if the files hold logits.
+        activation: ``"sigmoid"`` or, with classes, ``"softmax"`` if the files hold logits.
         options: For `topoprior.refine_map`.
         device: Where to compute.
+        classes: How many channels the files have; None: a single one, without an axis of its own.
+        channel_axis: Where these are; None for the usual place.
     """
 
-    activation: str | None
+    activation: Activation | None
     options: dict[str, Any]
     device: torch.device
+    classes: int | None = None
+    channel_axis: int | None = None
+
+    def read(self, path: Path, slices: int | None) -> tuple[Image, Array]:
+        """The probabilities."""
+        if self.classes is None:
+            image = read_image(path)
+            return image, self.parts(image, slices)
+        activation: Literal["softmax"] | None = "softmax" if self.activation == "softmax" else None
+        found = read_class_map(path, self.classes, axis=self.channel_axis, activation=activation)
+        return found.image, np.stack([found.image.cut(each, slices) for each in found.probability], axis=1)
 
     def parts(self, image: Image, slices: int | None) -> Array:
-        """The probabilities."""
+        """The probabilities of one channel."""
         return image.cut(image.probability(activation=self.activation), slices)
 
     def back(self, values: Array, image: Image, slices: int | None) -> Array:
         """As they are."""
         return image.join(values, slices)
 
-    def __call__(self, values: Array, prior: BettiPrior) -> RefinementResult:
+    def __call__(self, values: Array, prior: BettiPrior | ClassPriors) -> RefinementResult:
         """Refine one map."""
         probability = torch.tensor(np.ascontiguousarray(values), device=self.device)
-        return topoprior.refine_map(probability[None, None], prior, **self.options)
+        channels = probability if isinstance(prior, ClassPriors) else probability[None]
+        return topoprior.refine_map(channels[None], prior, **self.options)
 
 
 @dataclass(frozen=True)
@@ -69,6 +96,7 @@ class NetworkRefiner:
         options: For `topoprior.refine`.
         device: Where to compute.
         preparation: What images go through before the network; None if the checkpoint does not say.
+        classes: Name of each class, without background, to its values in labels; None if the checkpoint does not say.
     """
 
     loaded: LoadedNetwork
@@ -76,9 +104,15 @@ class NetworkRefiner:
     options: dict[str, Any]
     device: torch.device
     preparation: Preparation | None = None
+    classes: Classes | None = None
+
+    def read(self, path: Path, slices: int | None) -> tuple[Image, Array]:
+        """The intensities, prepared as the network was trained."""
+        image = read_image(path)
+        return image, self.parts(image, slices)
 
     def parts(self, image: Image, slices: int | None) -> Array:
-        """The intensities, prepared as the network was trained."""
+        """The same of an image that was read."""
         if self.preparation is None:
             return image.cut(image.intensity(), slices)
         if slices != self.preparation.slices:
@@ -94,15 +128,32 @@ class NetworkRefiner:
         restored: Array = self.preparation.restore(values[:, None], image)[0]
         return restored
 
-    def __call__(self, values: Array, prior: BettiPrior) -> RefinementResult:
+    def __call__(self, values: Array, prior: BettiPrior | ClassPriors) -> RefinementResult:
         """Normalise one image, and refine the network on it."""
         image = self.loaded.normalise(torch.from_numpy(np.ascontiguousarray(values))[None, None].to(self.device))
         channels = self._output_channels(image)
-        channel = self._checked_channel(channels)
-        anything = BettiPrior(*[None] * prior.dimensions)
-        wanted = [[prior if place == channel else anything for place in range(channels)]]
+        wanted: Any = prior
+        channel = 0
+        if isinstance(prior, ClassPriors):
+            self._check_classes(prior, channels)
+        else:
+            channel = self._checked_channel(channels)
+            anything = BettiPrior(*[None] * prior.dimensions)
+            wanted = [[prior if place == channel else anything for place in range(channels)]]
         result = topoprior.refine(self.loaded.network, image, wanted, activation=self.loaded.activation, **self.options)
-        return _one_channel(result, channel, self.options["threshold"])
+        return result if wanted is prior else _one_channel(result, channel, self.options["threshold"])
+
+    def _check_classes(self, prior: ClassPriors, channels: int) -> None:
+        if channels != len(prior.classes):
+            raise ValueError(
+                f"the network's output has {channels} channel{'s' * (channels != 1)}, but there are "
+                f"{len(prior.classes)} classes: {', '.join(prior.classes)}"
+            )
+        if self.loaded.activation == "sigmoid":
+            raise ValueError(
+                "priors of classes need a softmax over the channels, but this network gives a sigmoid of each: "
+                "--activation softmax, if it was trained so"
+            )
 
     def _output_channels(self, image: torch.Tensor) -> int:
         try:
@@ -139,6 +190,8 @@ def refiner(
     channel: int | None,
     options: dict[str, Any],
     device: Device = "cpu",
+    classes: int | None = None,
+    channel_axis: int | None = None,
 ) -> Refiner:
     """The refiner that the arguments of the command ask for.
 
@@ -149,6 +202,8 @@ def refiner(
         channel: Of the network's output.
         options: For `topoprior.refine` or `topoprior.refine_map`.
         device: Where to compute.
+        classes: How many channels maps have, if they have an axis for them.
+        channel_axis: Which it is.
 
     Raises:
         OSError, TypeError: As :func:`topoprior.networks.load`.
@@ -159,9 +214,14 @@ def refiner(
         for name, value in (("--normalise", normalise), ("--channel", channel)):
             if value is not None:
                 raise ValueError(f"{name} needs --network: without it the files are probability maps")
-        if activation == "softmax":
-            raise ValueError("--activation softmax needs the channels of a --network; a map takes none or sigmoid")
-        return MapRefiner(stated, options, chosen_device(device))
+        if activation == "softmax" and classes is None:
+            raise ValueError(
+                "--activation softmax needs the channels of a --network, or of a map with priors of classes; one channel "
+                "takes none or sigmoid"
+            )
+        if activation == "sigmoid" and classes is not None:
+            raise ValueError("priors of classes need a softmax over the channels: --activation softmax or none")
+        return MapRefiner(stated, options, chosen_device(device), classes, channel_axis)
     loaded, place = load(network), chosen_device(device)
     loaded = replace(loaded, network=loaded.network.to(place))
     if activation is not None:
@@ -174,7 +234,7 @@ def refiner(
         preparation = replace(preparation, normalisation=normalise)
     elif normalise is not None:
         loaded = replace(loaded, normalisation=normalise)
-    return NetworkRefiner(loaded, channel, options, place, preparation)
+    return NetworkRefiner(loaded, channel, options, place, preparation, None if recipe is None else recipe.classes)
 
 
 def weights_digest(refine: Refiner) -> str | None:
@@ -188,10 +248,22 @@ def weights_digest(refine: Refiner) -> str | None:
     return digest.hexdigest()[:16]
 
 
-def as_written(result: RefinementResult, mask: Array, prior: BettiPrior, options: dict[str, Any]) -> RefinementResult:
-    """A result judged by the mask that goes into the file, shape ``(*spatial)``: resampling can change its topology."""
-    words = {name: options[name] for name in ("construction", "boundary")}
-    betti = topoprior.betti_numbers(mask[None, None], **words)
+def as_written(
+    result: RefinementResult, part: Array, prior: BettiPrior | ClassPriors, options: dict[str, Any]
+) -> RefinementResult:
+    """A result judged by what goes into the file, as resampling can change its topology.
+
+    Args:
+        result: Of a slice.
+        part: Its mask, or the channel of each pixel, in the file, shape ``(*spatial)``.
+        prior: What was wanted.
+        options: With the conventions.
+    """
+    words: Any = {name: options[name] for name in ("construction", "boundary")}
+    if isinstance(prior, ClassPriors):
+        found = topoprior.class_topology(part[None].astype(np.int64), prior, **words)
+        return replace(result, betti_after=found.betti, succeeded=bool(found.success))
+    betti = topoprior.betti_numbers(part[None, None], **words)
     return replace(result, betti_after=betti, succeeded=bool(prior.is_satisfied_by(betti[0, 0])))
 
 

@@ -2,6 +2,7 @@
 
 from topoprior.viewing.report.audit import Bar, Histogram, LabelAudit, Mark, write_audit
 from topoprior.viewing.report.case import Case
+from topoprior.viewing.report.class_case import ClassCase
 from topoprior.viewing.report.evaluation import Evaluation, write_evaluation
 from topoprior.viewing.report.experiment import Figure, Section, Table, write_experiment_report
 from topoprior.viewing.report.html import environment
@@ -10,6 +11,7 @@ from topoprior.viewing.report.refinement import write_report
 __all__ = [
     "Bar",
     "Case",
+    "ClassCase",
     "Evaluation",
     "Figure",
     "Histogram",

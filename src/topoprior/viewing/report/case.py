@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from topoprior.evaluation.metrics import dice, distance_to_prior
-from topoprior.viewing.overlays import as_array
+from topoprior.viewing.overlays import as_array, before_after
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from topoprior.priors.betti_prior import BettiPrior
     from topoprior.refinement.result import RefinementResult
-    from topoprior.topology.filtration import Images
+    from topoprior.topology.filtration import Boundary, Construction, Images
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +117,33 @@ class Case:
         )
 
     @property
+    def wanted(self) -> str:
+        """The prior in words: ``(1, 0-2)``."""
+        return f"({str(self.prior).replace(',', ', ')})"
+
+    @property
+    def told_before(self) -> str:
+        """The Betti numbers before in words."""
+        return f"({', '.join(map(str, self.betti_before))})"
+
+    @property
+    def told_after(self) -> str:
+        """The same after."""
+        return f"({', '.join(map(str, self.betti_after))})"
+
+    @property
     def badness(self) -> tuple[int, int, int]:
         """Sorts cases from worst to best: what is still wrong, then what was wrong, then how much was changed."""
         return (-self.error_after, -self.error_before, -self.pixels_changed)
+
+    def panel(self, *, threshold: float, construction: Construction, boundary: Boundary) -> Figure:
+        """The picture: mask, critical pixels and barcode, before and after."""
+        return before_after(
+            self.picture,
+            self.before,
+            self.after,
+            target=self.target,
+            threshold=threshold,
+            construction=construction,
+            boundary=boundary,
+        )

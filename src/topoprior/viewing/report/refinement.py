@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
-from topoprior.viewing.overlays import before_after
+from topoprior.viewing.report.class_case import ClassCase
 from topoprior.viewing.report.html import Page, data_address
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def write_report(
     path: str | os.PathLike[str],
-    cases: Sequence[Case],
+    cases: Sequence[Case | ClassCase],
     *,
     title: str,
     introduction: str = "",
@@ -64,13 +64,14 @@ def write_report(
         title=title,
         introduction=introduction,
         summary=summarise(cases),
-        pictured=[(case, _panel(case, options)) for case in ordered[:max_pictures]],
+        pictured=[(case, data_address(case.panel(**options))) for case in ordered[:max_pictures]],
+        classes=any(isinstance(case, ClassCase) for case in cases),
         cases=ordered,
         configuration=dict(configuration or {}),
     )
 
 
-def summarise(cases: Sequence[Case]) -> dict[str, Any]:
+def summarise(cases: Sequence[Case | ClassCase]) -> dict[str, Any]:
     """The numbers over all cases; Dice over those with a target, None if there is none."""
     overlaps = [(case.dice_before, case.dice_after) for case in cases]
     known = [(before, after) for before, after in overlaps if before is not None and after is not None]
@@ -85,8 +86,3 @@ def summarise(cases: Sequence[Case]) -> dict[str, Any]:
         "median_pixels_changed": median(case.pixels_changed for case in refined) if refined else 0,
         "seconds": sum(case.seconds for case in cases),
     }
-
-
-def _panel(case: Case, options: dict[str, Any]) -> str:
-    """The before/after picture of a case as a data address."""
-    return data_address(before_after(case.picture, case.before, case.after, target=case.target, **options))
