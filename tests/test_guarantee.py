@@ -12,6 +12,7 @@ from scipy import ndimage
 
 import topoprior as tp
 from oracles.all_masks import least_cost
+from oracles.capacity import most_holes
 from oracles.flood_fill import betti_numbers
 from strategies import boundaries, constructions, images
 from topoprior.refinement.editing.canvas import Canvas
@@ -156,23 +157,90 @@ def unless_refused(image, prior, **options):
     return None
 
 
+def fits(shape, prior, construction, boundary):
+    """Whether the smallest wanted numbers are possible, by the exact count."""
+    components, holes = prior.lower
+    if boundary == "foreground":
+        construction, components, holes = (
+            "TV"[construction == "T"],
+            holes + bool(holes or components > 1),
+            components - 1,
+        )
+    most = most_holes(shape, construction)
+    components = max(components, holes > 0)
+    return components < len(most) and holes <= most[components]
+
+
+@st.composite
+def crowded(draw):
+    """A map of sides from 1 to 5 and 1 to 9, and a prior near the edge of what fits."""
+    shape = draw(st.permutations([draw(st.integers(1, 5)), draw(st.integers(1, 9))]).map(tuple))
+    construction, boundary = draw(constructions), draw(boundaries)
+    most = most_holes(shape, construction if boundary == "background" else "TV"[construction == "T"])
+    components = draw(st.integers(0, len(most)))
+    holes = max(most[min(components, len(most) - 1)] + draw(st.integers(-2, 1)), 0)
+    low = (components, holes) if boundary == "background" else (holes + 1, max(components - 1, 0))
+    above = draw(st.sampled_from([(0, 0), (0, 1), (2, None), (None, 0)]))
+    entries = ((least, None if more is None else least + more) for least, more in zip(low, above, strict=True))
+    prior = tp.BettiPrior(*entries)
+    levels = draw(st.sampled_from([(0.0, 1.0), (0.0, 0.25, 0.5, 0.75, 1.0), (0.0,), (1.0,), np.linspace(0, 1, 97)]))
+    image = np.random.default_rng(draw(st.integers(0, 10_000))).choice(levels, shape)
+    return image, prior, {"construction": construction, "boundary": boundary}
+
+
+def is_right(result, prior, construction, boundary):
+    counted = betti_numbers(result.mask[0, 0].numpy(), construction, boundary)
+    assert numbers(result) == list(counted)
+    return result.succeeded and bool(prior.is_satisfied_by(torch.tensor(counted)))
+
+
 @given(images(axes=(2,)), betti_priors(2), constructions, boundaries)
-@settings(max_examples=150, deadline=None)
-def test_in_two_dimensions_the_mask_is_right_or_the_prior_refused(image, prior, construction, boundary):
+@settings(max_examples=60, deadline=None)
+def test_in_two_dimensions_the_mask_is_right_or_the_prior_impossible(image, prior, construction, boundary):
     assume(any(prior.cares))
     options = {"construction": construction, "boundary": boundary}
-    least = least_cost(image, *bounds(prior), **options) if image.size <= 9 else None
+    result = unless_refused(image, prior, **options)
+    if result is not None:
+        assert is_right(result, prior, **options)
+        least = least_cost(image, *bounds(prior), **options) if image.size <= 9 else None
+        assert least is None or result.history["cost"][-1] >= least - 1e-9
+    else:
+        assert prior.upper[0] == 0 or not fits(image.shape, prior, **options)
+
+
+@given(crowded())
+@settings(max_examples=150, deadline=None)
+def test_at_the_edge_of_what_fits_the_mask_is_right_or_the_prior_impossible(drawn):
+    image, prior, options = drawn
     result = unless_refused(image, prior, **options)
     if result is None:
-        assert least is None
-        return
-    counted = betti_numbers(result.mask[0, 0].numpy(), **options)
-    assert numbers(result) == list(counted)
-    assert result.succeeded == bool(prior.is_satisfied_by(torch.tensor(counted)))
-    # Only where components and holes crowd more than 18 pixels may it come to nothing without a refusal.
-    crowded = image.size > 18 and 4 * prior.lower[0] + 4 * prior.lower[1] > image.size / 4
-    assert result.succeeded or crowded
-    assert least is None or result.history["cost"][-1] >= least - 1e-9
+        assert prior.upper[0] == 0 or not fits(image.shape, prior, **options)
+    else:
+        assert is_right(result, prior, **options)
+
+
+@given(
+    st.tuples(st.integers(1, 14), st.integers(1, 14)),
+    st.integers(0, 10_000),
+    st.sampled_from([0.2, 0.35, 0.5, 0.65, 0.8]),
+    constructions,
+    boundaries,
+)
+@settings(max_examples=30, deadline=None)
+def test_what_one_noise_has_any_other_can_have(shape, seed, density, construction, boundary):
+    """Random masks are as crowded as it comes: priors that the image can carry."""
+    random = np.random.default_rng(seed)
+    options = {"construction": construction, "boundary": boundary}
+    prior = tp.BettiPrior(*betti_numbers(random.random(shape) < density, **options))
+    assert is_right(guarantee(random.random(shape), prior, **options), prior, **options)
+
+
+def test_what_is_not_known_to_fit_is_refused_with_these_words():
+    """6 components with 6 holes do fit into 8 x 6 pixels, as the exact count has it; there is no layout for them."""
+    assert most_holes((8, 6), "T")[6] == 6
+    with pytest.raises(ValueError, match=r"hardly room.*no mask of it is known.*nor is it proven"):
+        guarantee(np.zeros((8, 6)), tp.BettiPrior(6, 6))
+    assert guarantee(np.zeros((8, 6)), tp.BettiPrior(6, 5)).succeeded
 
 
 @given(st.integers(0, 10_000), st.tuples(st.integers(0, 4), st.integers(0, 3)), constructions, boundaries)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 import torch
@@ -20,7 +20,8 @@ from topoprior.priors.class_priors import are_class_priors
 from topoprior.priors.feasibility import check_reachable
 from topoprior.refinement.class_guarantee import guarantee_classes
 from topoprior.refinement.editing.canvas import Canvas
-from topoprior.refinement.editing.layouts import ENUMERABLE, exceeds_bounds
+from topoprior.refinement.editing.capacity import exceeds_bounds
+from topoprior.refinement.editing.layouts import is_decided
 from topoprior.refinement.editing.search import least_betti, search
 from topoprior.refinement.numbers import check_middle, check_number
 from topoprior.refinement.result import RefinementResult
@@ -53,20 +54,19 @@ def guarantee(
 
     Of a range the nearest allowed number is aimed at; what the prior does not care about may change.
 
-    In 1-D and 2-D the mask is always right, if the image can carry the prior (below). In 3-D components, cavities and
-    tunnels are edited likewise and all Betti numbers counted after each edit, but cutting the wrong tunnel may make
-    others, so `succeeded` has to be looked at: it may be False for crowded volumes.
+    In 1-D and 2-D the mask is always right; what does not fit into the image is refused (below). In 3-D components,
+    cavities and tunnels are edited likewise and all Betti numbers counted after each edit, but cutting the wrong tunnel
+    may make others, so `succeeded` has to be looked at: it may be False for crowded volumes.
 
     **What an image can carry.** Of m x n pixels with ``boundary="background"``, halves rounded up:
 
     - ``"T"``: at most m/2 * n/2 components, (m - 2)(n - 2)/2 holes;
     - ``"V"``: at most m n/2 components, (m - 2)/2 * (n - 2)/2 holes;
+    - of both together, in round numbers, as many as 4 b0 + 2 b1 <= m n (``"T"``), 2 b0 + 4 b1 <= m n (``"V"``);
     - ``boundary="foreground"`` has b0 and b1 if the other construction with background has (b1 + 1, b0 - 1).
 
-    Larger numbers are refused. Either bound alone is reached. Components and holes together fit if all holes fit into a
-    block in one corner and the components, as single pixels, into the rest; only very full images can carry
-    more. Where such a layout is lacking and no edit helps, up to 18 pixels are decided by trying all masks; for more
-    `succeeded` is False.
+    How much it is exactly is known where one side has at most 5 pixels and the other at most 24. In other images some
+    numbers at the very edge are refused though it is not proven that no mask has them; the error says so.
 
     **Several classes.** With `ClassPriors` the channels are a softmax and the label map, in each pixel the most
     probable class, is edited until the priors of all classes and unions hold. The cost is the sum over the changed
@@ -94,8 +94,8 @@ def guarantee(
     Raises:
         TypeError: If ``probability`` is no floating-point tensor or array, or ``threshold`` no number.
         ValueError: If it is not one map, its values leave [0, 1] or are not finite, an option is out of range, or the
-            prior asks for nothing, for what no mask can have, or for more than the image can carry. With class priors
-            if they contradict each other or do not fit the channels, or these are no softmax.
+            prior asks for nothing, for what no mask can have, or for more than the image can carry, or is known to.
+            With class priors if they contradict each other or do not fit the channels, or these are no softmax.
 
     Examples:
         A ring with a gap, and a speck. The gap is closed; to join the speck would cost more than to lose it:
@@ -137,8 +137,8 @@ def guarantee(
             canvas = Canvas(image, low.numpy(), high.numpy(), construction, boundary, level.item())
             _check_room(canvas)
             search(canvas)
-            if canvas.error and image.size <= ENUMERABLE:
-                _refuse(canvas)
+            if canvas.error and image.ndim < 3:
+                _refuse(canvas, impossible=is_decided(image.shape))
             canvases.append(canvas)
         before = reference >= level.item()
         mask = torch.from_numpy(np.stack([canvas.grid.image(canvas.mask) for canvas in canvases]))[None].to(
@@ -224,12 +224,18 @@ def _check_room(canvas: Canvas) -> None:
     grid = canvas.grid
     least = tuple(least_betti(canvas.lower, grid.outside_colour).tolist())
     if len(grid.shape) < 3 and exceeds_bounds(grid.shape, grid.construction, grid.boundary, least):
-        _refuse(canvas)
+        _refuse(canvas, impossible=True)
 
 
-def _refuse(canvas: Canvas) -> None:
-    grid, least = canvas.grid, canvas.lower.tolist()
+def _refuse(canvas: Canvas, *, impossible: bool) -> NoReturn:
+    grid = canvas.grid
+    numbers = f"Betti numbers {canvas.lower.tolist()} or more within the prior"
+    convention = f"with construction {grid.construction!r} and boundary {grid.boundary!r}"
+    if impossible:
+        raise ValueError(
+            f"an image of shape {grid.shape} cannot carry the prior: no mask of it has {numbers}, {convention}"
+        )
     raise ValueError(
-        f"an image of shape {grid.shape} cannot carry the prior: no mask of it has Betti numbers {least} or more "
-        f"within the prior, with construction {grid.construction!r} and boundary {grid.boundary!r}"
+        f"an image of shape {grid.shape} has hardly room for the prior: no mask of it is known that has {numbers}, "
+        f"{convention}, nor is it proven that there is none; take a larger image or smaller numbers"
     )

@@ -14,7 +14,7 @@ import numpy as np
 
 from topoprior.refinement.editing.deformation import deform
 from topoprior.refinement.editing.features import features
-from topoprior.refinement.editing.layouts import ENUMERABLE, cheapest_of_all, layout
+from topoprior.refinement.editing.layouts import layout
 from topoprior.refinement.editing.removals import removals
 
 if TYPE_CHECKING:
@@ -64,19 +64,12 @@ def _starts(canvas: Canvas) -> Iterator[Array]:
     """Masks that have the wanted numbers for sure, as near to the map as their shape can be brought."""
     grid = canvas.grid
     lower, upper = least_betti(canvas.lower, grid.outside_colour), canvas.upper
-    fits = False
     for wanted in {tuple(np.clip(canvas.betti, lower, upper).tolist()), tuple(lower.tolist())}:
         plan = layout(grid.shape, grid.construction, grid.boundary, wanted)
         if plan is not None:
             start = grid.embedded(_placed(canvas, plan), grid.outside_colour)
             if not canvas.distance(canvas.count(start)):
-                fits = True
                 yield deform(grid, start, canvas.original, canvas.price)
-    if not fits and canvas.values.size <= ENUMERABLE:
-        image, price = grid.image(canvas.original), grid.image(canvas.price)
-        best = cheapest_of_all(image, price, lower, upper, grid.construction, grid.boundary)
-        if best is not None:
-            yield grid.embedded(best, grid.outside_colour)
 
 
 def _placed(canvas: Canvas, plan: Array) -> Array:
