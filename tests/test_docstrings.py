@@ -26,6 +26,7 @@ WITH_EXAMPLES = {
     "topoprior.evaluation.statistics",
     "topoprior.imaging.phantoms.figure1",
     "topoprior.imaging.phantoms.ring_segmentation",
+    "topoprior.imaging.phantoms.short_axis",
     "topoprior.imaging.phantoms.volumes",
     "topoprior.losses.betti_prior_loss",
     "topoprior.losses.class_prior_loss",

@@ -6,6 +6,15 @@ same numpy. The Betti numbers stated hold in both constructions (T: corners conn
 
 from topoprior.imaging.phantoms.figure1 import blobs_and_loop, noisy_ring
 from topoprior.imaging.phantoms.ring_segmentation import ring_segmentation
+from topoprior.imaging.phantoms.short_axis import ShortAxisPhantoms, short_axis
 from topoprior.imaging.phantoms.volumes import shell, tube
 
-__all__ = ["blobs_and_loop", "noisy_ring", "ring_segmentation", "shell", "tube"]
+__all__ = [
+    "ShortAxisPhantoms",
+    "blobs_and_loop",
+    "noisy_ring",
+    "ring_segmentation",
+    "shell",
+    "short_axis",
+    "tube",
+]
