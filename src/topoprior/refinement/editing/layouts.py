@@ -47,7 +47,7 @@ def layout(
 
     Examples:
         >>> layout((4, 6), "T", "background", (2, 1)).astype(int)
-        array([[0, 1, 0, 1, 0, 0],
+        array([[0, 1, 0, 0, 1, 0],
                [1, 0, 1, 0, 0, 0],
                [0, 1, 0, 0, 0, 0],
                [0, 0, 0, 0, 0, 0]])
