@@ -17,6 +17,7 @@ from topoprior.imaging.datasets.classes import class_values
 from topoprior.imaging.image import Array, Image
 from topoprior.imaging.io import check_format, write_labels, write_mask, write_probability
 from topoprior.imaging.networks import Activation, Normalisation
+from topoprior.losses.economy import Economy
 from topoprior.priors.betti_prior import BettiPrior
 from topoprior.priors.class_priors import ClassPriors
 from topoprior.refinement.guarantee import completed
@@ -122,7 +123,8 @@ class Refinement:
             OSError, TypeError, ValueError: As :func:`topoprior.cli.refiners.refiner`.
         """
         told = {name: value for name, value in asdict(self).items() if name not in _NOT_SETTINGS}
-        return {**told, **dict(self.options), "weights": weights_digest(_refiner(self))}
+        options = {name: asdict(value) if isinstance(value, Economy) else value for name, value in self.options}
+        return {**told, **options, "weights": weights_digest(_refiner(self))}
 
     def _place(self, file: Path, index: int) -> str:
         return f"{file}" if self.slices is None else f"{file}, slice {index}"

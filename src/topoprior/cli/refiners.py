@@ -216,8 +216,8 @@ def refiner(
                 raise ValueError(f"{name} needs --network: without it the files are probability maps")
         if activation == "softmax" and classes is None:
             raise ValueError(
-                "--activation softmax needs the channels of a --network, or of a map with priors of classes; one channel "
-                "takes none or sigmoid"
+                "--activation softmax needs the channels of a --network, or of a map with priors of classes; "
+                "one channel takes none or sigmoid"
             )
         if activation == "sigmoid" and classes is not None:
             raise ValueError("priors of classes need a softmax over the channels: --activation softmax or none")

@@ -71,7 +71,7 @@ def class_before_after(
             mask = np.isin(labels, union)
             for fault in topological_faults(mask, mask, prior, construction=construction, boundary=boundary):
                 draw_ring(ax, slice_of(fault.region, plane), fault, 1.0)
-    show_grey(grey, axes[2]).set_title("changed pixels, by new class", fontsize=10)
+    show_grey(grey / 2, axes[2]).set_title("changed pixels, by new class", fontsize=10)
     now = slice_of(after, plane)
     different = slice_of(before, plane) != now
     for number in np.unique(now[different]):
