@@ -16,6 +16,7 @@ from topoprior.cli.demo import demo
 from topoprior.cli.evaluate import evaluate
 from topoprior.cli.output import FilesFailed
 from topoprior.cli.predict import predict
+from topoprior.cli.priors import priors
 from topoprior.cli.refine import refine
 from topoprior.cli.reproduce import reproduce
 from topoprior.cli.robustness import robustness
@@ -50,6 +51,7 @@ for _command, _arguments in (
     (evaluate, "PREDICTIONS LABELS "),
     (robustness, "[IMAGES LABELS] "),
     (audit, "LABELS... "),
+    (priors, "--prior A=1,1 A+B=1,0 "),
     (predict, "FILE... --checkpoint BEST.safetensors -o OUT "),
     (train, "--config RUN.yaml [KEY=VALUE...] "),
 ):

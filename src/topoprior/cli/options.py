@@ -18,6 +18,22 @@ Boundary = Annotated[
     ),
 ]
 Preset = Literal["short-axis-heart", "cortical-shell", "cortical-solid", "vascular-tree", "ring", "ball"]
+Classes = Annotated[
+    list[str] | None,
+    Parameter(
+        consume_multiple=True,
+        help="Name of each channel, background first: BG RV MYO LV. [default: what the checkpoint says, or the preset]",
+        show_default=False,
+    ),
+]
+Relation = Annotated[
+    list[str] | None,
+    Parameter(
+        consume_multiple=True,
+        help='Sentences, each in quotes, about classes of --prior: "MYO encloses LV", "RV touches MYO once", '
+        '"RV touches MYO", "LV apart from RV".',
+    ),
+]
 Slices = Annotated[
     int | None,
     Parameter(

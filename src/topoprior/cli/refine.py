@@ -14,6 +14,7 @@ from topoprior.cli.inputs import images_of
 from topoprior.cli.options import (
     Backend,
     Boundary,
+    Classes,
     Construction,
     Csv,
     Device,
@@ -22,6 +23,7 @@ from topoprior.cli.options import (
     Json,
     Overwrite,
     Preset,
+    Relation,
     Scheduler,
     Slices,
 )
@@ -83,24 +85,8 @@ def refine(
             "or b0,b1[,b2]; for classes one column for each class or union, such as MYO+LV.",
         ),
     ] = None,
-    relation: Annotated[
-        list[str] | None,
-        Parameter(
-            group=_CLASSES,
-            consume_multiple=True,
-            help='Sentences, each in quotes, about classes of --prior: "MYO encloses LV", "RV touches MYO once", '
-            '"RV touches MYO", "LV apart from RV".',
-        ),
-    ] = None,
-    classes: Annotated[
-        list[str] | None,
-        Parameter(
-            group=_CLASSES,
-            consume_multiple=True,
-            help="Name of each channel, background first: BG RV MYO LV. [default: what the checkpoint says, or the "
-            "preset]",
-        ),
-    ] = None,
+    relation: Annotated[Relation, Parameter(group=_CLASSES)] = None,
+    classes: Annotated[Classes, Parameter(group=_CLASSES)] = None,
     channel_axis: Annotated[
         int | None,
         Parameter(
