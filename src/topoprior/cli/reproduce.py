@@ -42,10 +42,6 @@ class Common:
         Literal["quick", "paper"],
         Parameter(help="quick: minutes on two cores, to see that it works; paper: the protocol of the paper."),
     ] = "quick"
-    recipe: Annotated[
-        Literal["paper", "official"],
-        Parameter(help="Where the paper and its authors' code differ, the one to follow."),
-    ] = "paper"
     output: Annotated[
         Path | None,
         Parameter(
@@ -78,6 +74,10 @@ def mnist(
             group=_OWN, help="Folder with the four files of MNIST. [default: they are downloaded]", show_default=False
         ),
     ] = None,
+    recipe: Annotated[
+        Literal["paper", "official"],
+        Parameter(group=_OWN, help="Where the paper and its authors' code differ, the one to follow."),
+    ] = "paper",
     lines: Annotated[
         list[int] | None,
         Parameter(
@@ -101,7 +101,7 @@ def mnist(
     """
     from topoprior.experiments import mnist as experiment
 
-    _reproduce("mnist", experiment.run, common, data=data, lines=lines, digits=digits)
+    _reproduce("mnist", experiment.run, common, data=data, recipe=recipe, lines=lines, digits=digits)
 
 
 @reproduce.command(usage="Usage: topoprior reproduce myocardium [--source SOURCE --data PATH] [OPTIONS]")
@@ -116,6 +116,13 @@ def myocardium(
         ),
     ] = "phantom",
     data: Annotated[Path | None, Parameter(group=_OWN, help="The folder or file, for all sources but phantom.")] = None,
+    myocardium: Annotated[int, Parameter(group=_OWN, help="Its value in the labels of acdc and biobank.")] = 2,
+    recipe: Annotated[
+        Literal["tuned", "paper"],
+        Parameter(
+            group=_OWN, help="tuned: every method trained as is best for it; paper: as far as the paper tells how."
+        ),
+    ] = "tuned",
     lines: Annotated[
         list[int] | None,
         Parameter(
@@ -142,6 +149,9 @@ def myocardium(
             show_default=False,
         ),
     ] = None,
+    only_report: Annotated[
+        bool, Parameter(group=_OWN, help="Compute nothing: report the cells that are there, and name the others.")
+    ] = False,
     common: Common = _COMMON,
 ) -> None:
     """Heart slices, few of them labelled: training with the prior of a ring beside four other methods.
@@ -156,9 +166,12 @@ def myocardium(
         common,
         source=source,
         data=data,
+        myocardium=myocardium,
+        recipe=recipe,
         lines=lines,
         labelled=labelled,
         repeats=repeats,
+        only_report=only_report,
     )
 
 
@@ -199,8 +212,7 @@ def _command(name: str, output: Path, options: dict[str, Any]) -> str:
     """The command that gives these results elsewhere: of paths, which are this machine's, the last part only."""
     words = ["topoprior", "reproduce", name]
     for key, value in options.items():
-        if key in _NOT_OF_THE_RESULT or value is None:
-            continue
-        values = value if isinstance(value, list) else [value.name if isinstance(value, Path) else value]
-        words += [f"--{key}", *map(str, values)]
-    return shlex.join([*words, "-o", output.name])
+        if key not in _NOT_OF_THE_RESULT and value is not None and value is not False:
+            values = value if isinstance(value, list) else [value.name if isinstance(value, Path) else value]
+            words += [f"--{key.replace('_', '-')}", *(str(each) for each in values if each is not True)]
+    return shlex.join([*words, "-o", output.resolve().name])

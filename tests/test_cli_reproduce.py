@@ -1,0 +1,204 @@
+"""``topoprior reproduce`` with a small experiment: table, report and files; killed, resumed, refused."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import toy_experiment
+from topoprior.cli import run
+from topoprior.cli.reproduce import Common, _command, reproduce
+
+
+@pytest.fixture(autouse=True)
+def toy():
+    """The small experiment, among the others."""
+    reproduce.command(toy_experiment.toy)
+    yield
+    del reproduce["toy"]
+
+
+def test_the_table_the_report_and_the_files(tmp_path, capsys):
+    folder = tmp_path / "not" / "there"
+    assert run(["reproduce", "toy", "-o", str(folder), "--seed", "3", "--data", str(tmp_path)]) == 0
+    output = capsys.readouterr()
+    lines = output.out.splitlines()
+    assert [line.split() for line in lines[:2]] == [["size", "paper", "ours"], ["8", "100", "%", "100", "%"]]
+    assert lines[-1] == f"Look at {folder / 'report.html'}"
+    assert output.err == "missing: size 14\n"
+    assert {path.name for path in folder.iterdir()} == {"cells", "figures", "report.html", "results.json"}
+    assert {path.name for path in (folder / "cells").iterdir()} == {f"size{n}_seed3.json" for n in (8, 10, 12)}
+    html = (folder / "report.html").read_text()
+    command = f"topoprior reproduce toy --preset quick --seed 3 --data {tmp_path.name} --steps 20"
+    assert f"{command} -o there" in html
+    assert str(tmp_path) not in html
+
+
+def test_the_same_command_again_computes_nothing(tmp_path, capsys, monkeypatch):
+    words = ["reproduce", "toy", "-o", str(tmp_path / "out"), "--json"]
+    assert run(words) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert first == json.loads((tmp_path / "out" / "results.json").read_text())
+    assert first["right"] == 1
+
+    monkeypatch.setattr(toy_experiment.tp, "refine_map", None)
+    assert run(words) == 0
+    assert json.loads(capsys.readouterr().out) == first
+
+    monkeypatch.undo()
+    assert run([*words, "--steps", "0"]) == 1
+    assert re.search(
+        r"^error: \S+size8_seed0\.json and 2 more was computed with steps 20 \(now 0\): take another folder, or .*"
+        r"--overwrite\)$",
+        capsys.readouterr().err,
+    )
+    assert json.loads((tmp_path / "out" / "results.json").read_text()) == first
+    assert run([*words, "--steps", "0", "--overwrite"]) == 0
+    assert json.loads(capsys.readouterr().out)["right"] == 0
+
+
+def test_cells_that_fail_are_told_and_the_others_kept(tmp_path, capsys):
+    (tmp_path / "data" / "size10_seed0").mkdir(parents=True)  # no file
+    words = ["reproduce", "toy", "-o", str(tmp_path / "out"), "--data", str(tmp_path / "data")]
+    assert run(words) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    first, second, third = output.err.splitlines()
+    assert first == "What was computed is kept: the same command computes only what is missing."
+    assert second == "error: 1 of 3 cells failed"
+    assert third.strip().startswith("size10_seed0: ") or "size10_seed0: Is a directory" in third
+    assert not (tmp_path / "out" / "report.html").exists()
+    (tmp_path / "data" / "size10_seed0").rmdir()
+    assert run(words) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["--steps", "-1"], "error: steps must be at least 0, got -1"),
+        (["--jobs", "0"], "error: jobs must be at least 1, or -1 for one on each core, got 0"),
+        (["--device", "cuda"], "error: --device cuda needs a GPU, and torch finds none: take cpu or auto"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path, capsys, words, error):
+    assert run(["reproduce", "toy", "-o", str(tmp_path / "out"), *words]) == 1
+    assert capsys.readouterr().err.strip() == error
+
+
+def test_a_folder_with_something_else_is_left_alone(tmp_path, capsys):
+    (tmp_path / "report.html").write_text("mine")
+    assert run(["reproduce", "toy", "-o", str(tmp_path)]) == 1
+    assert "holds something else than an experiment" in capsys.readouterr().err
+    assert (tmp_path / "report.html").read_text() == "mine"
+
+
+def start(*words):
+    """The command as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, toy_experiment.__file__, "reproduce", "toy", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def wait(process, happened):
+    """Until that is true, which a process that has ended would not bring about."""
+    until = time.monotonic() + 200
+    while not happened():
+        if process.poll() is not None or time.monotonic() > until:
+            process.kill()
+            raise AssertionError(f"the process ended too early, or never came so far: {process.communicate()}")
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(("stop", "jobs"), [(signal.SIGKILL, 1), (signal.SIGINT, 2)])
+def test_a_stopped_command_goes_on_where_it_was(tmp_path, capsys, stop, jobs):
+    out, data = tmp_path / "out", tmp_path / "data"
+    first, second, last = (f"size{size}_seed0" for size in (8, 10, 12))
+    data.mkdir()
+    os.mkfifo(data / last)  # this cell waits until somebody writes
+    words = ["-o", str(out), "--data", str(data), "--jobs", str(jobs)]
+    process = start(*words)
+    wait(process, lambda: all((out / "cells" / f"{name}.json").exists() for name in (first, second)))
+    process.send_signal(stop)
+    _, error = process.communicate(timeout=100)
+    assert process.returncode == (-signal.SIGKILL if stop == signal.SIGKILL else 130)
+    assert error == ("" if stop == signal.SIGKILL else "stopped\n")
+    kept = {path.name: path.stat().st_mtime_ns for path in (out / "cells").iterdir()}
+    assert set(kept) == {f"{first}.json", f"{second}.json"}
+    assert not (out / "results.json").exists()
+    (data / last).unlink()
+
+    assert run(["reproduce", "toy", "-o", str(out), "--data", str(data), "--jobs", str(jobs)]) == 0
+    assert capsys.readouterr().out.count("100 %") == 5
+    now = {path.name: path.stat().st_mtime_ns for path in (out / "cells").iterdir()}
+    assert set(now) == {*kept, f"{last}.json"}
+    assert now.items() > kept.items()
+
+
+@pytest.mark.parametrize("experiment", ["mnist", "myocardium"])
+def test_the_help_answers_at_once(experiment, capsys):
+    assert run(["reproduce", "--help"]) == 0
+    assert experiment in capsys.readouterr().out
+    code = (
+        f"import sys; from topoprior.cli import run; run(['reproduce', {experiment!r}, '--help']); "
+        "print('torch' in sys.modules, 'numpy' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.splitlines()[-1] == "False False"
+    for option in (
+        "--preset",
+        "--recipe",
+        "--data",
+        "--output",
+        "--seed",
+        "--jobs",
+        "--device",
+        "--overwrite",
+        "--json",
+    ):
+        assert option in said
+
+
+@pytest.mark.parametrize("experiment", ["mnist", "myocardium"])
+def test_what_an_experiment_is_given(experiment, monkeypatch, capsys, tmp_path):
+    import importlib
+
+    given = {}
+
+    def fake(output, **options):
+        given.update(options, output=output)
+        options["progress"]("cells", 1, 1)
+        return {"table": [{"m": "2"}], "missing": []}
+
+    monkeypatch.setattr(importlib.import_module(f"topoprior.experiments.{experiment}"), "run", fake)
+    monkeypatch.chdir(tmp_path)
+    assert run(["reproduce", experiment, "--lines", "2", "4", "--preset", "paper", "--jobs", "2"]) == 0
+    assert capsys.readouterr().out.splitlines() == ["m", "2", "", f"Look at topoprior-{experiment}/report.html"]
+    assert given["output"] == Path(f"topoprior-{experiment}")
+    assert given["lines"] == [2, 4]
+    shared = {"preset": "paper", "data": None, "seed": 0, "jobs": 2, "device": "auto"}
+    assert {**given, **shared, "overwrite": False} == given
+
+    words, first = shlex.split(given.pop("command"))[1:], {**given}
+    assert run([*words, "--jobs", "2"]) == 0
+    assert {**given, "progress": None} == {**first, "progress": None, "command": given["command"]}
+
+
+def test_the_command_in_the_report_names_no_folder_of_this_machine():
+    options = {"preset": "paper", "jobs": 4, "data": Path("/home/me/my scans"), "lines": [2, 4], "digits": None}
+    options |= {"only_report": True, "label": 0, "other": False}
+    assert (
+        _command("mnist", Path("/home/me/out"), options)
+        == "topoprior reproduce mnist --preset paper --data 'my scans' --lines 2 4 --only-report --label 0 -o out"
+    )
+    assert Common().preset == "quick"
