@@ -6,386 +6,251 @@ pseudo-label bootstrapping, and the prior on the unlabelled images (equation 6).
 explain a gain, and what the prior adds to the strongest of the others: supervised training on as many more images as
 the prior sees, the largest component with its holes filled, and pseudo-labels and prior at once.
 
-The paper's images are private (UK Biobank, one slice per subject). Here short-axis slices of the ACDC challenge stand
-in for them (Bernard et al., IEEE TMI 37(11), 2018): the middle part of each stack, both phases, those whose label is
-one component with one loop. Training, validation and test patients are different people.
+The paper's images are private (UK Biobank, one slice per subject). Whoever has them gives their folder. Others have
+the short-axis phantom, or slices of the ACDC challenge (Bernard et al., IEEE TMI 37(11), 2018).
 
-    python -m topoprior.experiments.myocardium --data sax_crops80_training.npz --output results
+    topoprior reproduce myocardium --preset quick -o results
 
-Every cell of the table, one number of labelled slices, one degradation and one split, is a JSON file of its own: what
-is there already is not computed again.
+Reference: Clough et al. (2022), IEEE TPAMI 44(12), section 4.2. PMC9721526.
 """
 
 from __future__ import annotations
 
-import argparse
-import datetime as dt
 import itertools
 import json
-import os
-import shlex
-import statistics
-import sys
-import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from topoprior.baselines.closing import Closing
-from topoprior.baselines.components import Components
-from topoprior.baselines.crf import DenseCRF
-from topoprior.evaluation.aggregate import summarise
-from topoprior.evaluation.metrics import dice
-from topoprior.evaluation.statistics import compare
-from topoprior.imaging.corrupt import remove_lines
-from topoprior.imaging.networks import normalise
+from topoprior.experiments import myocardium_figures as figures
+from topoprior.experiments import myocardium_report as report
+from topoprior.experiments import myocardium_tables as tables
+from topoprior.experiments.cell_documents import as_json, provenance
+from topoprior.experiments.cells import compute
+from topoprior.experiments.myocardium_cells import LINES_KEPT, MOST_UNLABELLED, SHARES, Cell, run_cell
+from topoprior.experiments.myocardium_recipes import RECIPES, RecipeName
+from topoprior.imaging.datasets.acdc import MYOCARDIUM
+from topoprior.imaging.datasets.short_axis import phantom_slices, read_crops
+from topoprior.imaging.datasets.short_axis_folders import read_acdc, read_biobank
 from topoprior.imaging.new_file import new_file
-from topoprior.priors.betti_prior import BettiPrior
-from topoprior.topology.betti import betti_numbers
-from topoprior.training import Cases, TrainingResult, TrainingSettings, fit
-from topoprior.training.settings import PriorSettings, PseudoLabelSettings, SupervisedSettings
-from topoprior.viewing.report import environment
+from topoprior.viewing.report.experiment import write_experiment_report
+from topoprior.viewing.report.html import environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    import os
+    from collections.abc import Sequence
 
-    from topoprior.evaluation.result_table import Row
+    from topoprior.experiments.demo import Progress
+    from topoprior.experiments.myocardium_recipes import Recipe
+    from topoprior.imaging.datasets.short_axis import ShortAxisSlices
+    from topoprior.viewing.report.experiment import Figure
 
-RING = BettiPrior(1, 1)
-MYOCARDIUM = 2
-MIDDLE = (0.3, 0.7)  # of a stack, from its first slice to its last
-LINES_KEPT = 8
-SHARES = (0.6, 0.1, 0.3)  # of the patients: training, validation, test
-MOST_UNLABELLED = 400
-
-RECIPE = TrainingSettings(
-    supervised=SupervisedSettings(steps=800, batch_size=10, learning_rate=3e-3),
-    prior=PriorSettings(steps=400, batch_size=10, unlabelled_batch_size=10, learning_rate=2e-3, weight=0.1),
-    pseudo_labels=PseudoLabelSettings(
-        rounds=4, steps=100, batch_size=10, unlabelled_batch_size=10, learning_rate=2e-3, labels="soft"
-    ),
-)
-# As many images as the phase with the prior sees, all of them labelled.
-LONGER = SupervisedSettings(steps=800, batch_size=10, learning_rate=2e-3, patience=6)
-
-MEASURES = ("dice", "topological_success")
-METHODS = {
-    "supervised": "Supervised",
-    "longer": "Supervised, longer",
-    "components": "+ largest component, holes filled",
-    "closing": "+ closing",
-    "crf": "+ CRF",
-    "pseudo-labels": "Pseudo-labels",
-    "prior": "Prior (ours)",
-    "pseudo-labels+prior": "Prior with pseudo-labels (ours)",
-}
+PresetName = Literal["quick", "paper"]
+Source = Literal["phantom", "acdc", "crops", "biobank"]
+FIRST_SEED = 3  # the splits with the seeds before it served to choose the recipe
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One cell of the table.
+class Preset:
+    """Which cells are computed.
 
     Attributes:
         lines: Lines of k-space removed, of 80.
-        labelled: Number of labelled slices, of different patients as far as there are so many.
-        seed: Of the split, of the labelled slices and of the training.
+        labelled: Numbers of labelled slices.
+        repeats: Splits, labelled slices and trainings of each.
+        phantoms: How many are made, if no data are given; 0.6, 0.1, 0.3 of them to train, to validate and to test.
     """
 
-    lines: int
-    labelled: int
-    seed: int
-
-    @property
-    def name(self) -> str:
-        """As files are named."""
-        return f"lines{self.lines}_labelled{self.labelled}_seed{self.seed}"
+    lines: tuple[int, ...]
+    labelled: tuple[int, ...]
+    repeats: int
+    phantoms: int
 
 
-@dataclass(frozen=True, eq=False)
-class Slices:
-    """Short-axis slices.
-
-    Attributes:
-        images: Shape ``(slices, 1, 80, 80)``, at least 0.
-        labels: Shape ``(slices, 80, 80)``, uint8, 1 is myocardium.
-        patients: One number for each slice.
-        names: One for each slice.
-    """
-
-    images: Tensor
-    labels: Tensor
-    patients: np.ndarray[Any, np.dtype[np.int64]]
-    names: tuple[str, ...]
+PRESETS: dict[PresetName, Preset] = {
+    "quick": Preset(lines=(60,), labelled=(10, 40), repeats=2, phantoms=500),
+    "paper": Preset(lines=(20, 60), labelled=(10, 20, 40, 100), repeats=10, phantoms=1000),
+}
 
 
-def read_slices(path: str | Path) -> Slices:
-    """The slices of the experiment from the crops of the ACDC training set.
+def run(
+    output: str | os.PathLike[str],
+    *,
+    preset: PresetName = "quick",
+    recipe: RecipeName = "tuned",
+    source: Source = "phantom",
+    data: str | os.PathLike[str] | None = None,
+    lines: Sequence[int] | None = None,
+    labelled: Sequence[int] | None = None,
+    repeats: int | None = None,
+    myocardium: int = MYOCARDIUM,
+    only_report: bool = False,
+    jobs: int = 1,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    seed: int = 0,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    command: str | None = None,
+) -> dict[str, Any]:
+    """Compute the cells that are missing, and write the tables, the figures and the report.
 
     Args:
-        path: An npz with ``image`` and ``label`` (slices, 80, 80), ``patient``, ``phase``, ``slice``, ``nslices`` and
-            ``betti_crop8``, the 8-connected Betti numbers of the myocardium.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it lacks one of the arrays.
-    """
-    try:
-        with np.load(path) as file:
-            wanted = ("image", "label", "patient", "phase", "slice", "nslices", "betti_crop8")
-            stored = {name: file[name] for name in wanted}
-    except KeyError as error:
-        raise ValueError(f"{path} must be the npz of short-axis crops, but lacks {error}") from error
-    place = (stored["slice"] + 0.5) / stored["nslices"]
-    ring = (stored["betti_crop8"] == (1, 1)).all(1)
-    chosen = np.flatnonzero((place > MIDDLE[0]) & (place < MIDDLE[1]) & ring)
-    patients, phases, indices = (stored[name][chosen] for name in ("patient", "phase", "slice"))
-    return Slices(
-        torch.from_numpy(stored["image"][chosen]).float()[:, None],
-        torch.from_numpy((stored["label"][chosen] == MYOCARDIUM).astype(np.uint8)),
-        patients.astype(np.int64),
-        tuple(
-            f"patient{patient:03d} {phase} slice {index}"
-            for patient, phase, index in zip(patients.tolist(), phases.tolist(), indices.tolist(), strict=True)
-        ),
-    )
-
-
-def cases_of(slices: Slices, cell: Cell) -> dict[str, Cases]:
-    """The slices of a cell, degraded and normalised: ``labelled``, ``unlabelled``, ``validation`` and ``test``.
-
-    A slice loses the same lines in all cells of a seed and number of lines. The labelled slices of a smaller number
-    are among those of a larger one; no patient has two of them before each has one.
-    """
-    random = np.random.default_rng(cell.seed)
-    order = random.permutation(np.unique(slices.patients))
-    first, second = (round(share * len(order)) for share in itertools.accumulate(SHARES[:2]))
-    training, validation, test = np.split(order, [first, second])
-    one_each = np.array([random.choice(np.flatnonzero(slices.patients == patient)) for patient in training])
-    rest = random.permutation(np.flatnonzero(np.isin(slices.patients, training)))
-    if cell.labelled >= len(rest):
-        raise ValueError(f"labelled must be less than the {len(rest)} training slices, got {cell.labelled}")
-    labelled = np.concatenate([one_each, rest[~np.isin(rest, one_each)]])[: cell.labelled]
-    unlabelled = rest[~np.isin(rest, labelled)][:MOST_UNLABELLED]
-    seeds = [cell.seed * len(slices.names) + k for k in range(len(slices.names))]
-    degraded = remove_lines(slices.images, cell.lines, seed=seeds, keep_centre=LINES_KEPT)
-    every = Cases(
-        normalise(degraded, "standard"), slices.labels, slices.names, ((RING,),) * len(slices.names), (1.8, 1.8)
-    )
-    chosen = {
-        "labelled": labelled,
-        "unlabelled": unlabelled,
-        "validation": np.flatnonzero(np.isin(slices.patients, validation)),
-        "test": np.flatnonzero(np.isin(slices.patients, test)),
-    }
-    parts = {name: every.select(torch.from_numpy(places)) for name, places in chosen.items()}
-    return {**parts, "unlabelled": replace(parts["unlabelled"], labels=None)}
-
-
-def run_cell(
-    slices: Slices, cell: Cell, recipe: TrainingSettings = RECIPE, known: Mapping[str, Any] = MappingProxyType({})
-) -> dict[str, Any]:
-    """Train the methods of one cell and score them on its test slices.
-
-    The supervised phase is shared: all methods go on from the network that it kept. Methods that are ``known`` from an
-    earlier run with the same recipe are not trained again.
+        output: A folder, made if need be, for ``cells/`` (a JSON file each), ``networks/`` (of the first repeat),
+            ``figures/``, ``results.json`` and ``report.html``.
+        preset: ``quick``: minutes; smaller networks, trained shorter. ``paper``: the whole protocol; days on two cores.
+        recipe: ``tuned``: ours, which gives every method its best. ``paper``: as far as the paper tells.
+        source: ``phantom`` (made here), ``acdc`` (folder of patients), ``crops`` (npz) or ``biobank`` (folder of
+            subjects); see `topoprior.imaging.datasets.short_axis`.
+        data: Where the last three are.
+        lines: Lines of k-space removed, of 80, instead of the preset's.
+        labelled: Numbers of labelled slices, instead of the preset's.
+        repeats: How many, instead of the preset's.
+        myocardium: Its value in the labels of ``acdc`` and ``biobank``.
+        only_report: Compute nothing; report the cells that are there, and name the others.
+        jobs: Cells computed at once.
+        device: Where networks are trained.
+        seed: Added to the seeds of all repeats.
+        overwrite: Compute cells anew that were computed with other settings.
+        progress: Called as ``progress(what, done, of)`` now and then.
+        command: That asked for it, for the report.
 
     Returns:
-        What JSON can hold: Dice and Betti numbers of each test slice by each method, and how they came about.
+        What ``results.json`` holds.
+
+    Raises:
+        ValueError: If an option is wrong, data are missing or damaged, or cells were computed with other settings.
+        FileNotFoundError: If there are no such data, or no cell to report.
+        ImportError: If an optional dependency is missing.
     """
-    cases = cases_of(slices, cell)
-    test = cases["test"]
-    recipe = replace(recipe, seed=cell.seed)
-    train = partial(fit, labelled=cases["labelled"], validation=cases["validation"], unlabelled=cases["unlabelled"])
+    plan = _plan(preset, recipe, source, data, lines, labelled, repeats, seed)
+    trained = (RECIPES[recipe].shortened() if preset == "quick" else RECIPES[recipe]).on(device)
+    folder = Path(output)
+    slices = _slices(source, data, plan.phantoms, myocardium)
+    cells = _cells(plan, seed)
+    if only_report:
+        cells = [cell for cell in cells if (folder / "cells" / f"{cell.name}.json").is_file()]
+        if not cells:
+            raise FileNotFoundError(f"{folder / 'cells'} must hold cells of this plan to report, got none")
+    settings = as_json(_settings(trained, slices), "the settings")
+    documents = compute(
+        partial(run_cell, slices=slices, recipe=trained, keep=folder / "networks", kept_seed=cells[0].seed),
+        cells,
+        folder / "cells",
+        settings=settings,
+        jobs=jobs,
+        overwrite=overwrite,
+        progress=progress,
+        what="training networks",
+    )
 
-    def entry(masks: Tensor, details: Any, began: float) -> dict[str, Any]:
-        assert test.labels is not None
-        return {
-            "dice": [round(value, 4) for value in dice(masks, test.labels[:, None])[:, 0].tolist()],
-            "betti": betti_numbers(masks)[:, 0].tolist(),
-            "details": details,
-            "seconds": round(time.perf_counter() - began, 1),
-        }
+    table_2 = tables.table_2(documents)
+    verdicts = tables.verdicts(documents)
+    quality = tables.quality(slices, plan.lines, seed=cells[0].seed)
 
-    began = time.perf_counter()
-    base = train(recipe)
-    methods = {"supervised": entry(base.masks(test.images), base.summary()["phases"], began)}
-    for name, settings in {
-        "longer": replace(recipe, supervised=LONGER, seed=cell.seed + 1000),  # other batches than before
-        "pseudo-labels": replace(recipe, method="pseudo-labels"),
-        "prior": replace(recipe, method="prior"),
-        "pseudo-labels+prior": replace(recipe, method="pseudo-labels+prior"),
-    }.items():
-        if name in known:
-            methods[name] = known[name]
-            continue
-        began = time.perf_counter()
-        result = train(settings, network=base.network)
-        methods[name] = entry(result.masks(test.images), result.summary()["phases"], began)
-    probabilities = base.probabilities(test.images)
-    for post in (Components(), Closing(), _fitted_crf(base, cases["validation"])):
-        began = time.perf_counter()
-        masks = post(probabilities, image=test.images, prior=RING)
-        methods[post.name] = entry(masks, post.as_dict(), began)
-    return {
-        "cell": asdict(cell),
-        "cases": {name: len(part) for name, part in cases.items()},
-        "test": list(test.names),
-        "recipe": asdict(recipe),
-        "methods": methods,
+    hardest = max((cell for cell in cells if cell.seed == cells[0].seed), key=lambda cell: (cell.lines, -cell.labelled))
+    shown = documents[cells.index(hardest)]
+    pictures, absent = figures.results(slices, shown, folder / "networks" / hardest.name)
+    pictures["figure8"] = figures.degradation(slices, hardest, plan.lines)
+    pictures = {name: _saved(figure, folder / "figures" / f"{name}.png") for name, figure in pictures.items()}
+
+    paper = PRESETS["paper"]
+    missing = [
+        *report.missing(cells, paper.lines, paper.labelled, paper.repeats),
+        *(f"{name.replace('figure', 'Figure ')}: {why}." for name, why in absent.items()),
+    ]
+    deviations = report.deviations(trained, source, FIRST_SEED)
+    configuration = {"preset": preset, "recipe": recipe, "source": source, **provenance(documents)}
+    results = {
+        **configuration,
+        "data": slices.note,
+        "settings": settings,
+        "table": tables.records(table_2),
+        "verdicts": verdicts,
+        "quality": {str(count): dict(zip(("snr", "gradient"), both, strict=True)) for count, both in quality.items()},
+        "deviations": deviations,
+        "missing": missing,
         "environment": environment(),
+    }
+    with new_file(folder / "results.json", overwrite=True) as file:
+        file.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_experiment_report(
+        folder / "report.html",
+        title="Few labelled heart slices, many unlabelled ones: methods side by side",
+        introduction=report.introduction(slices, shown),
+        sections=report.sections(
+            tables.verdict_table(verdicts), list(table_2.values()), tables.quality_table(quality), pictures
+        ),
+        deviations=deviations,
+        missing=missing,
+        configuration=configuration,
+        command=command,
+        overwrite=True,
+    )
+    return results
+
+
+def _plan(
+    preset: str,
+    recipe: str,
+    source: str,
+    data: object,
+    lines: Sequence[int] | None,
+    labelled: Sequence[int] | None,
+    repeats: int | None,
+    seed: int,
+) -> Preset:
+    """The preset with what was asked for instead."""
+    if recipe == "official":
+        raise ValueError("this experiment's code was never published: recipe must be tuned or paper, got 'official'")
+    for name, word, words in (
+        ("preset", preset, get_args(PresetName)),
+        ("recipe", recipe, get_args(RecipeName)),
+        ("source", source, get_args(Source)),
+    ):
+        if word not in words:
+            raise ValueError(f"{name} must be one of {', '.join(words)}, got {word!r}")
+    if (data is None) != (source == "phantom"):
+        rule = "the phantom needs no data" if data is not None else f"{source} needs data, a path"
+        raise ValueError(f"{rule}, got {data}")
+    plan = PRESETS[preset]  # type: ignore[index]
+    plan = replace(plan, lines=tuple(lines or plan.lines), labelled=tuple(labelled or plan.labelled))
+    plan = replace(plan, repeats=plan.repeats if repeats is None else repeats)
+    if min(*plan.labelled, plan.repeats) < 1 or min(*plan.lines, seed) < 0:
+        raise ValueError(
+            f"labelled and repeats must be at least 1, lines and seed at least 0, got {plan.labelled}, {plan.repeats}, "
+            f"{plan.lines}, {seed}"
+        )
+    return plan
+
+
+def _slices(source: Source, data: Any, phantoms: int, myocardium: int) -> ShortAxisSlices:
+    if source == "phantom":
+        return phantom_slices(phantoms)
+    if source == "crops":
+        return read_crops(data)
+    return (read_acdc if source == "acdc" else read_biobank)(data, myocardium=myocardium)
+
+
+def _cells(plan: Preset, seed: int) -> list[Cell]:
+    """Repeat by repeat, so that a run that is stopped has whole tables."""
+    seeds = range(FIRST_SEED + seed, FIRST_SEED + seed + plan.repeats)
+    return [Cell(lines, count, one) for one, lines, count in itertools.product(seeds, plan.lines, plan.labelled)]
+
+
+def _settings(recipe: Recipe, slices: ShortAxisSlices) -> dict[str, Any]:
+    """What all cells share."""
+    return {
+        **recipe.as_dict(),
+        "slices": slices.digest(),
+        "lines_kept": LINES_KEPT,
+        "shares": SHARES,
+        "most_unlabelled": MOST_UNLABELLED,
     }
 
 
-def _fitted_crf(base: TrainingResult, validation: Cases) -> DenseCRF:
-    assert validation.labels is not None
-    return DenseCRF().fitted_to(base.probabilities(validation.images), validation.images, validation.labels[:, None])
-
-
-def rows_of(found: dict[str, Any], method: str) -> list[Row]:
-    """The result table of one method in one cell, one row for each test slice."""
-    scored = found["methods"][method]
-    return [
-        {
-            "case": name,
-            "repeat": found["cell"]["seed"],
-            "patient": name.partition(" ")[0],
-            "dice": overlap,
-            "topological_success": int(tuple(betti) == (1, 1)),
-        }
-        for name, overlap, betti in zip(found["test"], scored["dice"], scored["betti"], strict=True)
-    ]
-
-
-def page(cells: Sequence[dict[str, Any]], command: str) -> str:
-    """What came out, in Markdown, with what it takes to judge it."""
-    recipe, where = cells[0]["recipe"], cells[0]["environment"]
-    seeds = sorted({found["cell"]["seed"] for found in cells})
-    counts = [found["cases"] for found in cells]
-    tests = f"{min(count['test'] for count in counts)} to {max(count['test'] for count in counts)}"
-    return f"""# Few labelled heart slices, many unlabelled ones: methods side by side
-
-The second experiment of Clough et al. (2022) with a stand-in for its private images: short-axis slices of the ACDC
-challenge, 80x80, from the middle part of each stack. {len(seeds)} splits of the patients (seeds
-{", ".join(map(str, seeds))}); {counts[0]["unlabelled"]} unlabelled slices, {tests} test slices. Dice and the share of
-test slices with one component and one loop at 0.5 are in per cent, mean over the splits ± standard error. p: two-sided
-Wilcoxon signed-rank test against "{METHODS["prior"]}" on the means of the test patients, corrected after Holm for the
-two measures.
-
-{table(cells)}
-What the prior does to Dice and topology beside pseudo-labels, the strongest of the others: difference to
-"{METHODS["pseudo-labels"]}" in points, and the p of the same test.
-
-{beside_pseudo_labels(cells)}
-## How it was done
-
-- Recipe, with every setting: `recipe` in the JSON files, one for each cell, with Dice and Betti numbers of every test
-  slice. {recipe["supervised"]["steps"]} supervised steps; then {recipe["prior"]["steps"]} steps with the prior, or
-  {recipe["pseudo_labels"]["rounds"]} rounds of {recipe["pseudo_labels"]["steps"]} steps with pseudo-labels, or both at
-  once. All methods of a cell begin with the same supervised network.
-- Other than in the paper: several slices of a patient, both phases of the heart; {len(seeds)} splits, not 10; a U-net
-  of half a million weights with residual units; strong augmentation, of unlabelled images too; Dice + cross-entropy;
-  one update for the sum of equation 6, not two by turns; lambda {recipe["prior"]["weight"]} on the means of batches of
-  {recipe["prior"]["batch_size"]}; the state of lowest topological loss on the validation slices is kept; pseudo-labels
-  are soft, which was the stronger choice; the parameters of the CRF are those of highest Dice on the validation slices.
-- The recipe was chosen on other splits of the same patients (seeds 0 to 2).
-- {dt.date.today()}, {os.cpu_count()} processors, {where["system"]}, Python {where["python"]}, torch {where["torch"]},
-  MONAI {where["monai"]}, one thread for each cell:
-
-      {command}
-"""
-
-
-def table(cells: Sequence[dict[str, Any]]) -> str:
-    """Dice and share of right topologies of all methods, tested against the prior."""
-    lines = [
-        "| lines removed | labelled | method | Dice | topology right | Dice: p | topology: p |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for setting, members in _by_setting(cells).items():
-        ours = _rows(members, "prior")
-        for method, title in METHODS.items():
-            rows = _rows(members, method)
-            shown = [
-                f"{100 * summary.mean:.1f} ± {100 * summary.standard_error:.1f}"
-                for summary in summarise(rows, columns=MEASURES)
-            ]
-            against = [] if method == "prior" else compare(rows, ours, columns=MEASURES, pair_by=["patient"])
-            tests = [f"{one.p_holm:.2g}" for one in against] or ["", ""]
-            lines.append("| " + " | ".join([*map(str, setting), title, *shown, *tests]) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def beside_pseudo_labels(cells: Sequence[dict[str, Any]]) -> str:
-    """The two methods with the prior against pseudo-labels."""
-    lines = [
-        "| lines removed | labelled | method | Dice | p | topology right | p |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for setting, members in _by_setting(cells).items():
-        others = _rows(members, "pseudo-labels")
-        for method in ("prior", "pseudo-labels+prior"):
-            against = compare(_rows(members, method), others, columns=MEASURES, pair_by=["patient"])
-            shown = [text for one in against for text in (f"{100 * one.difference:+.1f}", f"{one.p_holm:.2g}")]
-            lines.append("| " + " | ".join([*map(str, setting), METHODS[method], *shown]) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _by_setting(cells: Sequence[dict[str, Any]]) -> dict[tuple[int, int], list[dict[str, Any]]]:
-    """The cells of each number of lines and labelled slices."""
-    groups: dict[tuple[int, int], list[dict[str, Any]]] = {}
-    for found in sorted(cells, key=lambda one: tuple(one["cell"].values())):
-        groups.setdefault((found["cell"]["lines"], found["cell"]["labelled"]), []).append(found)
-    return groups
-
-
-def _rows(cells: Sequence[dict[str, Any]], method: str) -> list[Row]:
-    return [row for found in cells for row in rows_of(found, method)]
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Compute the cells that are missing, then write the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="the npz of short-axis crops")
-    parser.add_argument("--output", type=Path, required=True, help="a folder for the cells and the page")
-    parser.add_argument("--lines", type=int, nargs="+", default=[20, 60])
-    parser.add_argument("--labelled", type=int, nargs="+", default=[10, 40])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    options = parser.parse_args(arguments)
-    folder: Path = options.output / "cells"
-    folder.mkdir(parents=True, exist_ok=True)
-    slices = read_slices(options.data)
-    for seed, lines, labelled in itertools.product(options.seeds, options.lines, options.labelled):
-        cell = Cell(lines, labelled, seed)
-        file = folder / f"{cell.name}.json"
-        known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"methods": {}}
-        if not set(METHODS) <= set(known["methods"]):
-            print(f"{cell.name} ...", flush=True)
-            found = run_cell(slices, cell, known=known["methods"])
-            with new_file(file, overwrite=True) as temporary:
-                temporary.write_text(json.dumps(found) + "\n", encoding="utf-8")
-            print(brief(found), flush=True)
-    cells = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json"))]
-    words = sys.argv[1:] if arguments is None else arguments
-    command = shlex.join(["python", "-m", "topoprior.experiments.myocardium", *words])
-    with new_file(options.output / "results.md", overwrite=True) as temporary:
-        temporary.write_text(page(cells, command), encoding="utf-8")
-    print(table(cells))
-
-
-def brief(found: dict[str, Any]) -> str:
-    """Dice and share of right topologies of each method of a cell."""
-    lines = []
-    for name, method in found["methods"].items():
-        overlap, right = (statistics.fmean(row[measure] for row in rows_of(found, name)) for measure in MEASURES)  # type: ignore[misc]
-        lines.append(f"  {name:14} Dice {overlap:.3f}   topology right {right:.3f}   {method['seconds']:.0f} s")
-    return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    main()
+def _saved(figure: Figure, path: Path) -> Figure:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with new_file(path, overwrite=True) as file:
+        figure.image.savefig(file, format="png", dpi=110)  # type: ignore[union-attr]
+    return replace(figure, image=path)
