@@ -10,7 +10,9 @@ The first line names the columns: ``file`` and ``slice`` (one of them or both), 
     patient001.nii.gz,1,"1,0-2"      1,1,0-2
 
 Slices count from 0. A file is named by its name alone or by as much of its path as tells it from others. Rows of files
-that are not asked for are allowed: one table serves a whole data set.
+that are not asked for are allowed: one table serves a whole data set. In place of ``file`` there may be ``patient`` and
+``frame``, as in the ACDC challenge: ``patient001`` and ``1`` are the file ``patient001_frame01.nii.gz``. Such tables are
+made, to be filled in, by `topoprior.priors.slice_table`.
 """
 
 import csv
@@ -24,6 +26,7 @@ from topoprior.imaging.new_file import new_file
 from topoprior.priors.betti_prior import BettiPrior
 
 _KEYS = ("file", "slice")
+_FRAME = ("patient", "frame")  # these two name a file
 _NUMBERS = (["prior"], ["b0"], ["b0", "b1"], ["b0", "b1", "b2"])
 
 P = TypeVar("P")
@@ -165,8 +168,10 @@ def read_rows(path: str | Path, reader: Callable[[str, list[str]], Rows[P]]) -> 
     lines = _lines(path)
     number, header = next(lines, (1, []))
     columns = [name.strip() for name in header]
-    keys = tuple(name for name in _KEYS if name in columns)
-    if not keys or len(set(columns)) < len(columns) or len(keys) == len(columns):
+    naming = [name for name in ("file", *_FRAME) if name in columns]
+    keys = tuple(name for name in _KEYS if name in columns or (name == "file" and naming))
+    clear = naming in ([], ["file"], list(_FRAME)) and len(set(columns)) == len(columns)
+    if not keys or not clear or not besides_keys(columns):
         _refuse_columns(f"{path}, line {number}", columns)
     prior_of = reader(f"{path}, line {number}", columns)
     rows: dict[Place, tuple[int, P]] = {}
@@ -199,7 +204,7 @@ def prior_columns(path: str | Path) -> list[str]:
 
 def besides_keys(columns: list[str]) -> list[str]:
     """The columns that are neither file nor slice."""
-    return [name for name in columns if name not in _KEYS]
+    return [name for name in columns if name not in (*_KEYS, *_FRAME)]
 
 
 def are_numbers(columns: list[str]) -> bool:
@@ -280,17 +285,30 @@ def _row_of_numbers(where: str, columns: list[str]) -> Rows[BettiPrior]:
     ordered = sorted(besides_keys(columns))
     if not are_numbers(ordered):
         _refuse_columns(where, columns)
-    return lambda where, row: parsed(where, ",".join(row[name] for name in ordered))
+
+    def prior(where: str, row: Mapping[str, str]) -> BettiPrior:
+        empty = [name for name in ordered if not row[name]]
+        if empty:
+            raise ValueError(f"{where}: {' and '.join(empty)} must be filled in, got nothing (* is any number)")
+        return parsed(where, ",".join(row[name] for name in ordered))
+
+    return prior
 
 
 def _refuse_columns(where: str, columns: list[str]) -> NoReturn:
     raise ValueError(
-        f"{where}: the columns must be file, slice or both, and then prior, or b0, b1 and b2 as far as there are "
-        f"dimensions, or one column for each class or union of several, got {','.join(columns)!r}"
+        f"{where}: the columns must be file, slice or both (or patient and frame for the file), and then prior, or b0, "
+        f"b1 and b2 as far as there are dimensions, or one column for each class or union of several, got "
+        f"{','.join(columns)!r}"
     )
 
 
 def _file(where: str, row: Mapping[str, str]) -> str:
+    if "file" not in row:
+        patient, frame = (row[name] for name in _FRAME)
+        if not patient or not (frame.isascii() and frame.isdigit()):
+            raise ValueError(f"{where}: patient and frame must be a name and a number, got {patient!r} and {frame!r}")
+        return f"{patient}_frame{int(frame):02d}.nii.gz"
     if not row["file"]:
         raise ValueError(f"{where}: the file must be named, got nothing")
     return PurePath(row["file"]).as_posix()
