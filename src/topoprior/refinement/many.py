@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
 
 from topoprior.losses.economy import check_economy
-from topoprior.priors.betti_prior import BettiPrior, prior_table
+from topoprior.priors.betti_prior import prior_table
 from topoprior.priors.class_priors import are_class_priors
 from topoprior.refinement.copies import Copies
-from topoprior.refinement.course import Course
 from topoprior.refinement.goals import ChannelGoal
 from topoprior.refinement.network import check_inputs
 from topoprior.refinement.numbers import check_steps
-from topoprior.refinement.optimisation import Settings, evaluate
+from topoprior.refinement.optimisation import Settings
 from topoprior.refinement.output import activation_of, check_reference, output_for
 from topoprior.refinement.parameters import select
+from topoprior.refinement.seats import Seat, taken_in_turn
 from topoprior.refinement.stopping import StoppingRule
 
 if TYPE_CHECKING:
@@ -31,10 +30,10 @@ if TYPE_CHECKING:
     from topoprior.refinement.output import Activation
     from topoprior.refinement.parameters import Parameters
     from topoprior.refinement.result import RefinementResult
+    from topoprior.refinement.seats import Row
     from topoprior.topology.filtration import Boundary, Construction
 
 Progress: TypeAlias = Callable[[int, int], object]
-Row: TypeAlias = tuple[BettiPrior, ...]  # the priors of one image, one for each channel that has one
 
 
 def refine_many(
@@ -164,7 +163,7 @@ def refine_many(
         rows = _rows(priors, len(images), output, settings)
         copies = Copies(shared, moving, count=min(batch_size, len(images)), learning_rate=learning_rate)
 
-        def predict(seats: list[_Seat]) -> Tensor:
+        def predict(seats: list[Seat]) -> Tensor:
             output = activate(copies.predict(given[[seat.image for seat in seats]]))
             new = [row for row, seat in enumerate(seats) if seat.reference is None]
             if new:
@@ -173,7 +172,7 @@ def refine_many(
                 seats[row].reference = output[row : row + 1].detach().clone()
             return output
 
-        for seat in _finished(rows, copies, predict, settings, networks=networks):
+        for seat in taken_in_turn(rows, copies, predict, settings, networks=networks):
             results[seat.image] = _result(seat, settings, network)
             if progress is not None:
                 progress(len(results), len(images))
@@ -194,74 +193,7 @@ def _rows(priors: PriorLike, count: int, output: Tensor, settings: Settings) -> 
     return rows
 
 
-@dataclass
-class _Seat:
-    """The place of one image in the batch, from its reference to its last state."""
-
-    image: int
-    row: Row
-    course: Course
-    began: float
-    reference: Tensor | None = None
-    weights: dict[str, Tensor] | None = None  # of the state to keep so far, if they are wanted
-
-
-def _finished(
-    rows: list[Row],
-    copies: Copies,
-    predict: Callable[[list[_Seat]], Tensor],
-    settings: Settings,
-    *,
-    networks: bool,
-) -> Iterator[_Seat]:
-    """All images, each as soon as it is done. Seat k has copy k; who leaves makes room for the next."""
-    waiting = enumerate(rows)
-
-    def seated(count: int) -> list[_Seat]:
-        return [
-            _Seat(image, row, Course(settings.rule, settings.max_steps), time.perf_counter())
-            for image, row in islice(waiting, count)
-        ]
-
-    seats = seated(len(copies))
-    while seats:
-        loss = _add_states(seats, predict(seats), copies, settings, networks=networks)
-        if any(seat.course.reason is None for seat in seats):
-            copies.step(loss)
-        staying = []
-        for place, seat in enumerate(seats):
-            if seat.course.reason is not None:
-                yield seat
-                for newcomer in seated(1):
-                    seats[place] = newcomer
-                    copies.restart(place)
-            if seats[place].course.reason is None:
-                staying.append(place)
-        if len(staying) < len(seats):
-            copies.keep(staying)
-            seats = [seats[place] for place in staying]
-
-
-def _add_states(seats: list[_Seat], output: Tensor, copies: Copies, settings: Settings, *, networks: bool) -> Tensor:
-    """Note the present state of every seat; what comes back is the sum of their losses."""
-    finite = torch.isfinite(output.detach()).flatten(1).all(1).tolist()
-    there = [place for place, is_finite in enumerate(finite) if is_finite]
-    for place in set(range(len(seats))) - set(there):
-        seats[place].course.end_not_finite()
-    if len(there) < len(seats):
-        output = output[there]
-    if not there:
-        return output.sum()
-    reference = torch.cat([cast("Tensor", seats[place].reference) for place in there])
-    goal = ChannelGoal([seats[place].row for place in there], settings)
-    states = evaluate(output, reference, goal, settings.weight)
-    for place, state in zip(there, states.each(), strict=True):
-        if seats[place].course.add(*state) and networks:
-            seats[place].weights = copies.weights(place)
-    return states.loss.sum()
-
-
-def _result(seat: _Seat, settings: Settings, network: nn.Module) -> RefinementResult:
+def _result(seat: Seat, settings: Settings, network: nn.Module) -> RefinementResult:
     """What comes back for one image; with its network, if its weights were kept."""
     seconds = time.perf_counter() - seat.began
     result = seat.course.result(ChannelGoal([seat.row], settings), cast("Tensor", seat.reference), seconds)
