@@ -34,6 +34,19 @@ def test_one_prior_for_each_slice_of_each_file(tmp_path):
     assert table.prior("b.npy", slice_index=1) == BettiPrior(0, 0)
 
 
+def test_patient_and_frame_name_the_files_of_acdc(tmp_path):
+    table = table_of(tmp_path, "patient,frame,slice,b0,b1\npatient001,01,0,1,1\npatient001,12,0,0,0\n")
+    assert table.prior("training/patient001/patient001_frame01.nii.gz", slice_index=0) == BettiPrior(1, 1)
+    assert table.prior("patient001_frame12.nii.gz", slice_index=0) == BettiPrior(0, 0)
+    with pytest.raises(ValueError, match=r"has no row for patient002_frame01.nii.gz, slice 0"):
+        table.prior("patient002_frame01.nii.gz", slice_index=0)
+    with pytest.raises(ValueError, match=r"line 2: patient and frame must be a name and a number, got 'a' and 'ED'"):
+        table_of(tmp_path, "patient,frame,b0,b1\na,ED,1,1\n")
+    for header in ("patient,slice,b0,b1", "file,patient,frame,b0,b1", "frame,b0,b1"):
+        with pytest.raises(ValueError, match="patient and frame may stand for file"):
+            table_of(tmp_path, f"{header}\n1,1,1,1\n")
+
+
 def test_rows_for_slices_that_are_not_there(tmp_path):
     table = table_of(tmp_path, "slice,b0,b1\n0,1,0\n1,1,0\n7,1,1\n")
     table.check_slices({"long.npy": 8, "short.npy": 2})

@@ -11,8 +11,8 @@ The first line names the columns: ``file`` and ``slice`` (one of them or both), 
 
 Slices count from 0. A file is named by its name alone or by as much of its path as tells it from others. Rows of files
 that are not asked for are allowed: one table serves a whole data set. In place of ``file`` there may be ``patient`` and
-``frame``, as in the ACDC challenge: ``patient001`` and ``1`` are the file ``patient001_frame01.nii.gz``. Such tables are
-made, to be filled in, by `topoprior.priors.slice_table`.
+``frame``, as in the ACDC challenge: ``patient001`` and ``1`` are the file ``patient001_frame01.nii.gz``. Tables to be
+filled in are written by `topoprior.priors.slice_table`.
 """
 
 import csv
@@ -287,19 +287,19 @@ def _row_of_numbers(where: str, columns: list[str]) -> Rows[BettiPrior]:
         _refuse_columns(where, columns)
 
     def prior(where: str, row: Mapping[str, str]) -> BettiPrior:
-        empty = [name for name in ordered if not row[name]]
-        if empty:
-            raise ValueError(f"{where}: {' and '.join(empty)} must be filled in, got nothing (* is any number)")
-        return parsed(where, ",".join(row[name] for name in ordered))
+        numbers = ",".join(row[name] for name in ordered)
+        if not all(row[name] for name in ordered):
+            raise ValueError(f"{where}: {','.join(ordered)} must be filled in (* is any number), got {numbers!r}")
+        return parsed(where, numbers)
 
     return prior
 
 
 def _refuse_columns(where: str, columns: list[str]) -> NoReturn:
     raise ValueError(
-        f"{where}: the columns must be file, slice or both (or patient and frame for the file), and then prior, or b0, "
-        f"b1 and b2 as far as there are dimensions, or one column for each class or union of several, got "
-        f"{','.join(columns)!r}"
+        f"{where}: the columns must be file, slice or both, and then prior, or b0, b1 and b2 as far as there are "
+        "dimensions, or one column for each class or union of several (patient and frame may stand for file), "
+        f"got {','.join(columns)!r}"
     )
 
 
