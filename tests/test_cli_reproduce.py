@@ -145,6 +145,22 @@ def test_a_stopped_command_goes_on_where_it_was(tmp_path, capsys, stop, jobs):
     assert now.items() > kept.items()
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux tells the processes of a process so")
+def test_processes_of_a_killed_command_end_too(tmp_path):
+    last = tmp_path / "size12_seed0"
+    os.mkfifo(last)
+    process = start("-o", str(tmp_path / "out"), "--data", str(tmp_path), "--jobs", "2")
+    wait(process, lambda: len(list((tmp_path / "out" / "cells").glob("[!.]*.json"))) == 2)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    process.kill()
+    process.communicate(timeout=100)
+    until = time.monotonic() + 60
+    while any(Path(f"/proc/{child}").exists() for child in children) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert len(children) >= 2
+    assert [child for child in children if Path(f"/proc/{child}").exists()] == []
+
+
 @pytest.mark.parametrize("experiment", ["mnist", "myocardium"])
 def test_the_help_answers_at_once(experiment, capsys):
     assert run(["reproduce", "--help"]) == 0

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from threading import Condition
 from typing import Any, Generic, Literal, TypeVar, get_args
 
+from topoprior.jobs.orphans import EndsWithParent
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Backend = Literal["threading", "loky", "dask", "ray"]
@@ -74,6 +76,8 @@ def as_completed(
         call = _WithThreads(work, None if shared else max(1, min(_torch_threads(), joblib.cpu_count() // jobs)))
         if backend == "threading":
             call = gate.guard(call)
+        elif backend == "loky":
+            call = EndsWithParent(call)
         yield from (_with_ray if backend == "ray" else _with_joblib)(call, items, jobs, backend)
 
 
