@@ -52,7 +52,7 @@ def degradation(slices: ShortAxisSlices, cell: Cell, lines: Sequence[int]) -> Fi
         show_grey(picture[0, 0].numpy(), column[0])
         column[0].set_title(f"{count} lines removed" if count else "as it is", fontsize=9)
         spectrum = np.log(np.abs(np.fft.fftshift(np.fft.fft2(image[0, 0].numpy()))) + 1)
-        column[1].imshow(np.delete(spectrum, [], 0), cmap="gray")
+        column[1].imshow(spectrum, cmap="gray")
         column[1].hlines(gone, -0.5, image.shape[-1] - 0.5, colors="#c62828", linewidth=1.2)
         column[1].set(xticks=[], yticks=[], xlabel="spectrum, log scale", ylim=(image.shape[-2] - 0.5, -0.5))
     return Figure(
