@@ -179,3 +179,15 @@ def test_two_classes_move_as_one_channel():
     for free in (pair, single):
         free.project()
     torch.testing.assert_close(pair.predict()[:, 1:], single.predict())
+
+
+@pytest.mark.parametrize(("prior", "rate", "steps"), [(tp.BettiPrior(1, 1), 3e-4, 100), (None, 1e-4, 200)])
+def test_class_priors_take_smaller_steps_by_default_and_more_of_them(monkeypatch, prior, rate, steps):
+    seen = []
+    monkeypatch.setattr("topoprior.refinement.network.minimise", lambda _, __, ___, settings: seen.append(settings))
+    monkeypatch.setattr("topoprior.refinement.network.replace", lambda result, **_: result)
+    network, image = torch.nn.Conv2d(1, 3, 1), torch.zeros(1, 1, 5, 6)
+    prior = tp.ClassPriors({1: (1, 1)}, classes=3) if prior is None else prior
+    tp.refine(network, image, prior, activation="softmax")
+    tp.refine(network, image, prior, activation="softmax", learning_rate=0.5, max_steps=7)
+    assert [(one.learning_rate, one.max_steps) for one in seen] == [(rate, steps), (0.5, 7)]

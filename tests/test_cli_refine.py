@@ -15,6 +15,7 @@ from PIL import Image as Pillow
 import topoprior
 from topoprior.cli import refine, run
 from topoprior.imaging import networks
+from topoprior.refinement import network
 
 OBLIQUE = np.array([[1.4, 0.2, -0.3, 12.0], [-0.1, 1.5, 0.4, -7.5], [0.3, -0.4, 7.9, 3.25], [0, 0, 0, 1]])
 
@@ -499,13 +500,18 @@ def test_overwrite(tmp_path, capsys):
 
 def test_the_stated_defaults_are_those_of_the_library():
     hints = typing.get_type_hints(refine, include_extras=True)
-    for name in ("weight", "learning_rate", "max_steps", "margin"):
-        said = re.search(
-            r"\[default: ([\d.]+)(?: for a map, ([\d.]+) for a network)?\]", hints[name].__metadata__[-1].help
-        )
-        assert said is not None
-        for function, value in ((topoprior.refine_map, said[1]), (topoprior.refine, said[2] or said[1])):
-            assert inspect.signature(function).parameters[name].default == float(value)
+    of_map = {name: each.default for name, each in inspect.signature(topoprior.refine_map).parameters.items()}
+    of_network = {name: each.default for name, each in inspect.signature(topoprior.refine).parameters.items()}
+    for name in ("weight", "margin"):
+        assert said(hints[name]) == [of_map[name]] == [of_network[name]]
+    for place, name in enumerate(("learning_rate", "max_steps")):
+        assert of_network[name] is None
+        assert said(hints[name]) == [of_map[name], network.DEFAULTS[place], network.CLASS_DEFAULTS[place]]
+
+
+def said(hint) -> list[float]:
+    """The numbers that a help text gives as defaults."""
+    return [float(number) for number in re.findall(r"[\d.]+", hint.__metadata__[-1].help.partition("[default: ")[2])]
 
 
 # Many files

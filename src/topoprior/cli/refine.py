@@ -135,10 +135,20 @@ def refine(
         Parameter(group=_METHOD, help="Lambda: more gives more to topology. [default: 0.1]"),
     ] = None,
     learning_rate: Annotated[
-        float | None, Parameter(group=_METHOD, help="Step size of Adam. [default: 0.5 for a map, 0.0003 for a network]")
+        float | None,
+        Parameter(
+            group=_METHOD,
+            help="Step size of Adam. [default: 0.5 for a map, 0.0003 for a network, 0.0001 for one with priors of "
+            "classes]",
+        ),
     ] = None,
     max_steps: Annotated[
-        int | None, Parameter(group=_METHOD, help="Give up after so many. [default: 500 for a map, 100 for a network]")
+        int | None,
+        Parameter(
+            group=_METHOD,
+            help="Give up after so many. [default: 500 for a map, 100 for a network, 200 for one with priors of "
+            "classes]",
+        ),
     ] = None,
     push: Annotated[
         float | None,

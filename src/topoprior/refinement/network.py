@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from topoprior.refinement.result import RefinementResult
     from topoprior.topology.filtration import Boundary, Construction
 
+# Learning rate and largest number of steps, chosen on validation patients: docs/concepts/refinement.md for one class,
+# benchmarks/results/acdc_classes_scan.md for several. There 3e-4 costs the myocardium a point of Dice, 1e-4 does not.
+DEFAULTS, CLASS_DEFAULTS = (3e-4, 100), (1e-4, 200)
+
 
 def refine(
     network: nn.Module,
@@ -35,8 +39,8 @@ def refine(
     prior: PriorLike | ClassPriorsLike,
     *,
     weight: float = 0.1,
-    learning_rate: float = 3e-4,
-    max_steps: int = 100,
+    learning_rate: float | None = None,
+    max_steps: int | None = None,
     activation: Activation | None = None,
     include_background: bool = True,
     parameters: Parameters = "all",
@@ -86,8 +90,8 @@ def refine(
             most probable class, and the Betti numbers of the result are those of the classes and unions that have a
             prior, in the order of ``ClassPriors.unions``.
         weight: Lambda of equation 5. Higher trades pixels for topology.
-        learning_rate: Of Adam.
-        max_steps: Largest number of steps.
+        learning_rate: Of Adam; None for 3e-4, with `ClassPriors` 1e-4.
+        max_steps: Largest number of steps; None for 100, with `ClassPriors` 200.
         activation: Applied to the network's output: ``"sigmoid"``, ``"softmax"`` (over the channels), or None if the
             network gives probabilities itself.
         include_background: Whether channel 0 has a prior. If False, the priors and the Betti numbers of the result
@@ -145,10 +149,11 @@ def refine(
         >>> result.betti_before.tolist(), result.betti_after.tolist(), result.stop_reason
         ([[[1, 0]]], [[[1, 1]]], 'topology right')
     """
+    rate, steps = CLASS_DEFAULTS if are_class_priors(prior) else DEFAULTS
     settings = Settings(
         weight=weight,
-        learning_rate=learning_rate,
-        max_steps=max_steps,
+        learning_rate=rate if learning_rate is None else learning_rate,
+        max_steps=steps if max_steps is None else max_steps,
         rule=StoppingRule(threshold=threshold, margin=margin, patience=patience),
         construction=construction,
         boundary=boundary,
