@@ -92,11 +92,12 @@ def test_what_is_wrong_is_said(tmp_path, capsys, words, error):
     assert capsys.readouterr().err.strip() == error
 
 
-def test_a_folder_with_something_else_is_left_alone(tmp_path, capsys):
+@pytest.mark.parametrize("experiment", ["toy", "mnist", "myocardium"])
+def test_a_folder_with_something_else_is_left_alone(tmp_path, capsys, experiment):
     (tmp_path / "report.html").write_text("mine")
-    assert run(["reproduce", "toy", "-o", str(tmp_path)]) == 1
+    assert run(["reproduce", experiment, "-o", str(tmp_path)]) == 1
     assert "holds something else than an experiment" in capsys.readouterr().err
-    assert (tmp_path / "report.html").read_text() == "mine"
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("report.html", "mine")]
 
 
 def start(*words):

@@ -188,10 +188,12 @@ def _reproduce(name: str, run: Callable[..., dict[str, Any]], common: Common, **
         FilesFailed: If cells could not be computed.
     """
     from topoprior.experiments.cells import CellsFailed
+    from topoprior.experiments.folder import check_folder
 
     chosen_device(common.device)
     shared = {key: value for key, value in asdict(common).items() if key not in ("output", "json")}
     output = common.output or Path(_DEFAULT_FOLDER.format(name))
+    check_folder(output, overwrite=common.overwrite)
     command = _command(name, output, {**shared, **own})
     try:
         with stages() as progress:

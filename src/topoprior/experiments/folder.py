@@ -31,6 +31,19 @@ def open_folder(output: str | os.PathLike[str], *, overwrite: bool = False) -> P
         ['cells', 'figures']
     """
     folder = Path(output)
+    check_folder(folder, overwrite=overwrite)
+    for part in ("cells", "figures"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def check_folder(folder: Path, *, overwrite: bool = False) -> None:
+    """Refuse what :func:`open_folder` would refuse, and make nothing.
+
+    Raises:
+        FileExistsError: If it holds something, but no ``cells``.
+        NotADirectoryError: If it is a file.
+    """
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"output must be a folder, and {folder} is a file")
     if folder.is_dir() and not overwrite and any(folder.iterdir()) and not (folder / "cells").is_dir():
@@ -38,9 +51,6 @@ def open_folder(output: str | os.PathLike[str], *, overwrite: bool = False) -> P
             f"{folder} holds something else than an experiment: take another folder, or allow files in it to be "
             "overwritten (overwrite=True, --overwrite)"
         )
-    for part in ("cells", "figures"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def write_results(folder: Path, results: Mapping[str, Any]) -> Path:
