@@ -20,8 +20,7 @@ from topoprior.priors.class_priors import are_class_priors
 from topoprior.priors.feasibility import check_reachable
 from topoprior.refinement.class_guarantee import guarantee_classes
 from topoprior.refinement.editing.canvas import Canvas
-from topoprior.refinement.editing.capacity import exceeds_bounds
-from topoprior.refinement.editing.layouts import is_decided
+from topoprior.refinement.editing.capacity import exceeds_bounds, is_decided
 from topoprior.refinement.editing.search import least_betti, search
 from topoprior.refinement.numbers import check_middle, check_number
 from topoprior.refinement.result import RefinementResult
