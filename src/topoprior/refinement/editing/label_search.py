@@ -3,7 +3,8 @@
 Every edit is tried, the Betti numbers of all entries are counted anew, and it is kept only if their distance to the
 priors has become smaller: first those that bring most for their cost. Where no single edit helps, pairs are tried.
 Where no pair helps either, or so much is wrong that edits gain nothing, a label map that is known to be right is
-deformed towards the map.
+deformed towards the map. Where none is known, the search goes on from the nearest one: it makes the edit that harms
+least, never comes back to a label map where it has been, and so gets out of dead ends.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ DEAR = 0.0005  # mean probability lost per pixel beyond which a layout may be ch
 MOST_TRACES = 5
 MOST_EDITS = 300
 MOST_SECOND = 60
+MOST_MOVES = 60
+MOST_WAYS = 120
+WANDERING_TRACES = 3
 BREADTH = 4
 LEAST = 1e-6
 
@@ -45,6 +49,8 @@ def search_labels(canvas: LabelCanvas) -> None:
     best = min(ends, key=lambda labels: (canvas.error_of(labels), canvas.cost(labels)))
     if (best != canvas.labels).any():
         canvas.keep(best)
+    if canvas.error and (found := _wander(canvas)) is not None:
+        canvas.keep(deform_labels(canvas, found))
 
 
 def _from_layouts(canvas: LabelCanvas) -> list[Array]:
@@ -102,3 +108,22 @@ def _pair(canvas: LabelCanvas, tried: list[Tried]) -> bool:
     if best is not None:
         canvas.keep(best[1])
     return best is not None
+
+
+def _wander(canvas: LabelCanvas) -> Array | None:
+    """A label map in which all priors hold, by edits of which some make it worse; None if it is not found."""
+    labels = canvas.labels
+    seen = {labels.tobytes()}
+    for _ in range(MOST_MOVES):
+        moves: list[tuple[int, float, int, Array]] = []
+        for edit in label_edits(canvas, labels, WANDERING_TRACES)[:MOST_WAYS]:
+            edited = canvas.with_pixels(labels, edit.pixels, edit.classes)
+            if edited.tobytes() not in seen:
+                moves.append((canvas.error_of(edited), edit.cost, len(moves), edited))
+        if not moves:
+            return None
+        error, _, _, labels = min(moves, key=lambda move: move[:3])
+        if not error:
+            return labels
+        seen.add(labels.tobytes())
+    return None
