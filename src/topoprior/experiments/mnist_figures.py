@@ -147,6 +147,6 @@ def _took(cell: Mapping[str, Any], place: int) -> bool:
 
 
 def _image(ax: Axes, image: Tensor, title: str = "") -> None:
-    ax.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    ax.imshow(image.cpu().numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     ax.set(xticks=[], yticks=[])
     ax.set_title(title, fontsize=9)
