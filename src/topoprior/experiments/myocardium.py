@@ -17,10 +17,8 @@ Reference: Clough et al. (2022), IEEE TPAMI 44(12), section 4.2. PMC9721526.
 from __future__ import annotations
 
 import itertools
-import json
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from topoprior.experiments import myocardium_figures as figures
@@ -28,6 +26,7 @@ from topoprior.experiments import myocardium_report as report
 from topoprior.experiments import myocardium_tables as tables
 from topoprior.experiments.cell_documents import as_json, provenance
 from topoprior.experiments.cells import compute
+from topoprior.experiments.folder import open_folder, write_results
 from topoprior.experiments.myocardium_cells import LINES_KEPT, MOST_UNLABELLED, SHARES, Cell, run_cell
 from topoprior.experiments.myocardium_recipes import RECIPES, RecipeName
 from topoprior.imaging.datasets.acdc import MYOCARDIUM
@@ -40,6 +39,7 @@ from topoprior.viewing.report.html import environment
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
+    from pathlib import Path
 
     from topoprior.experiments.demo import Progress
     from topoprior.experiments.myocardium_recipes import Recipe
@@ -121,12 +121,14 @@ def run(
     Raises:
         ValueError: If an option is wrong, data are missing or damaged, or cells were computed with other settings.
         FileNotFoundError: If there are no such data, or no cell to report.
+        FileExistsError: If the folder holds something else than an experiment, and ``overwrite`` is false.
+        CellsFailed: If cells could not be computed; the others are kept.
         ImportError: If an optional dependency is missing.
     """
     plan = _plan(preset, recipe, source, data, lines, labelled, repeats, seed)
     trained = (RECIPES[recipe].shortened() if preset == "quick" else RECIPES[recipe]).on(device)
-    folder = Path(output)
     slices = _slices(source, data, plan.phantoms, myocardium)
+    folder = open_folder(output, overwrite=overwrite)
     cells = _cells(plan, seed)
     if only_report:
         cells = [cell for cell in cells if (folder / "cells" / f"{cell.name}.json").is_file()]
@@ -172,8 +174,7 @@ def run(
         "missing": missing,
         "environment": environment(),
     }
-    with new_file(folder / "results.json", overwrite=True) as file:
-        file.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_results(folder, results)
     write_experiment_report(
         folder / "report.html",
         title="Few labelled heart slices, many unlabelled ones: methods side by side",
@@ -250,7 +251,6 @@ def _settings(recipe: Recipe, slices: ShortAxisSlices) -> dict[str, Any]:
 
 
 def _saved(figure: Figure, path: Path) -> Figure:
-    path.parent.mkdir(parents=True, exist_ok=True)
     with new_file(path, overwrite=True) as file:
         figure.image.savefig(file, format="png", dpi=110)  # type: ignore[union-attr]
     return replace(figure, image=path)
