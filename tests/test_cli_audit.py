@@ -74,6 +74,7 @@ def test_proposals_and_breakers(labels, capsys):
         "T_foreground": 17,
         "V_background": 16,
         "V_foreground": 16,
+        "interval": pytest.approx([0.6861, 0.9706], abs=1e-4),  # Wilson's of 17 in 19
     }
     assert (told["proposed", "all"]["cases"], told["proposed", "all"]["T_background"]) == (20, 18)
     assert [(each["case"].rpartition("/")[2], [b["class"] for b in each["broken"]]) for each in found["breakers"]] == [
@@ -111,14 +112,36 @@ def test_priors_from_a_table_judge_absent_classes_too(labels, tmp_path, capsys):
     assert [each["case"].rpartition("/")[2] for each in found["breakers"]] == ["broken.npy", "speck.npy"]
 
 
+def test_a_table_of_several_classes_comes_out_and_goes_in(labels, tmp_path, capsys):
+    table = tmp_path / "priors.csv"
+    assert run(["audit", str(labels), "--classes", "MYO=1", "LV=2", "-o", str(table)]) == 0
+    capsys.readouterr()
+    lines = table.read_text().splitlines()
+    assert lines[0] == "file,MYO,LV,MYO+LV"
+    assert 'alone.npy,"0,0","1,0","1,0"' in lines
+    assert 'speck.npy,"2,1","1,0","2,0"' in lines
+    for classes in (("MYO=1", "LV=2"), ("LV=2", "MYO=1")):
+        found = document(capsys, labels, "--classes", *classes, "--priors", table)
+        [given] = [row for row in found["priors"] if row["source"] == "given"]
+        assert (given["cases"], given["T_background"]) == (20, 20)
+        assert found["breakers"] == []
+    table.write_text(table.read_text().replace('speck.npy,"2,1"', 'speck.npy,"1,1"'))
+    found = document(capsys, labels, "--classes", "MYO=1", "LV=2", "--priors", table)
+    assert [each["case"].rpartition("/")[2] for each in found["breakers"]] == ["speck.npy"]
+    assert run(["audit", str(labels), "--classes", "MYO=1", "RV=2", "--priors", str(table)]) == 1
+    assert "priors.csv, line 1: each column besides file and slice is a class or union: there is no class 'LV'" in (
+        capsys.readouterr().err
+    )
+
+
 def test_the_printed_tables(labels, capsys):
     assert run(["audit", str(labels), "--classes", "MYO=1", "LV=2", "--coverage", "0.85", "--prior", "MYO=1,0"]) == 0
     printed = capsys.readouterr().out
     lines = [line.split() for line in printed.splitlines()]
     assert lines[1] == ["MYO", "background", "1,1", "17", "89.5", "16", "84.2"]
-    assert ["proposed", "MYO", "1,1", "19", "89.5", "84.2"] in lines
-    assert ["proposed", "all", "together", "20", "90.0", "85.0"] in lines
-    assert ["given", "MYO", "1,0", "19", "5.3", "5.3"] in lines
+    assert ["proposed", "MYO", "1,1", "19", "89.5", "84.2", "68.6", "to", "97.1"] in lines
+    assert ["proposed", "all", "together", "20", "90.0", "85.0", "69.9", "to", "97.2"] in lines
+    assert ["given", "MYO", "1,0", "19", "5.3", "5.3", "0.9", "to", "24.6"] in lines
     assert "  --prior MYO=1,1 LV=1,0 MYO+LV=1,0\n" in printed
     assert (
         '  ClassPriors({"MYO": (1, 1), "LV": (1, 0), ("MYO", "LV"): (1, 0)}, classes=("BG", "MYO", "LV"))\n' in printed

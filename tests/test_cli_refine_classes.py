@@ -179,7 +179,7 @@ def test_an_economy_reaches_the_loss(capsys, monkeypatch):
             ["--prior", "wall=1,1", "lumen=1,0", "wall+lumen=3,0", "--classes", *CLASSES],
             r"the priors: no label map has .*wall\+lumen wants at least 3 components",
         ),
-        (["--prior", "wall=1,1,0", "--classes", *CLASSES], "wall 1,1,0: .* 2 axes has 2 Betti numbers"),
+        (["--prior", "wall=1,1,0", "--classes", *CLASSES], "the priors wall=1,1,0: .* 2 axes has 2 Betti numbers"),
         (["--prior", "wall=1,1", "--classes", "BG", "wall"], r"channel axis 0 must have 2 channels, .* got 3"),
         (["--prior", "wall=1,1", "--relation", "wall hugs lumen", "--classes", *CLASSES], "'wall hugs lumen'"),
         (["--prior", "wall=1,1", "wall=1,0", "--classes", *CLASSES], "once for each class, got 'wall=1,0' too"),

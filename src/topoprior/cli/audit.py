@@ -86,7 +86,11 @@ def audit(
     ] = None,
     priors: Annotated[
         Path | None,
-        Parameter(group=_WANTED, help="The same from a CSV table with a prior for each file, slice or both."),
+        Parameter(
+            group=_WANTED,
+            help="The same from a CSV table with a prior for each file, slice or both; with several classes one column "
+            "for each class or union.",
+        ),
     ] = None,
     report: Annotated[
         Path | None,
@@ -102,8 +106,8 @@ def audit(
         Parameter(
             name=("--output", "-o"),
             group=_REPORT,
-            help="Write the Betti numbers of each file or slice as a CSV table of priors; for several classes a "
-            "folder, with a table for each class and union.",
+            help="Write the Betti numbers of each file or slice as a CSV table of priors. With several classes X.csv "
+            "has a column for each class and union, as refine takes it; a folder gets a table for each.",
         ),
     ] = None,
     construction: Annotated[Construction, Parameter(group=_METHOD)] = "T",
@@ -122,10 +126,12 @@ def audit(
     what is connected; proposes the tightest prior that enough of the labels have; and lists the labels that break it,
     or that break the priors you give. A union is counted in the labels that hold all its classes.
     """
-    from topoprior.cli.audit_findings import given_priors, resolved
+    from topoprior.cli.audit_findings import judged_priors
     from topoprior.cli.label_counts import LabelCounter, stated_classes
+    from topoprior.cli.stated_priors import BACKGROUND, given_priors
     from topoprior.priors.audit import check_coverage
-    from topoprior.priors.table import read_prior_table
+    from topoprior.priors.class_table import read_class_prior_table
+    from topoprior.priors.table import prior_columns
 
     check_one_form(json=json, csv=csv)
     check_coverage(coverage)
@@ -134,8 +140,11 @@ def audit(
     stated = stated_classes(classes, labels[0]) if threshold is None else None
     given = given_priors(prior)
     if stated is not None:
-        resolved(given, list(stated), axes=None, boundary=boundary)  # before hours of work
-    table = None if priors is None else read_prior_table(priors)
+        judged_priors(given, list(stated), axes=None, boundary=boundary)  # before hours of work
+    if priors is not None and stated is not None:
+        read_class_prior_table(priors, (BACKGROUND, *stated))
+    elif priors is not None:
+        prior_columns(priors)
     files = _files(labels)
     image_of = _image_of(images, labels)
     counter = LabelCounter(stated, threshold, slices, unions)
@@ -144,7 +153,7 @@ def audit(
     )
     if not counted:
         check_all_done(failures, total=len(files))
-    findings = _findings(counter, counted, given=given, table=table, share=coverage, setting=(construction, boundary))
+    findings = _findings(counter, counted, given=given, table=priors, share=coverage, setting=(construction, boundary))
     if output is not None:
         _write_priors(output, findings, overwrite=overwrite)
     if report is not None:
@@ -257,9 +266,11 @@ def _count(
 def _findings(
     counter: "LabelCounter", counted: "dict[str, Counted]", *, given: Any, table: Any, share: float, setting: Any
 ) -> "AuditFindings":
-    from topoprior.cli.audit_findings import AuditFindings, places_of, resolved, resolved_table
+    from topoprior.cli.audit_findings import AuditFindings, judged_priors, places_of, priors_of_cases
     from topoprior.cli.label_counts import FOREGROUND, audits
+    from topoprior.cli.stated_priors import BACKGROUND
     from topoprior.evaluation.connectivity import Setting
+    from topoprior.priors.class_table import read_class_prior_table
 
     chosen, axes = Setting(*setting), next(iter(counted.values())).axes
     held = {name for each in counted.values() for case in each.cases for name in case}
@@ -271,9 +282,10 @@ def _findings(
         names = [str(value) for value in sorted({value for each in counted.values() for value in each.values})]
     _check_occurrence(counter, counted, names, held)
     places = places_of({name: len(each.cases) for name, each in counted.items()}, cut=counter.slices is not None)
-    judged: Any = resolved(given, names, axes=axes, boundary=chosen.boundary)
+    judged: Any = judged_priors(given, names, axes=axes, boundary=chosen.boundary)
     if table is not None:
-        judged = resolved_table(table, names, places, axes=axes, boundary=chosen.boundary)
+        read = read_class_prior_table(table, (BACKGROUND, *names))
+        judged = priors_of_cases(read, places, axes=axes, boundary=chosen.boundary)
     every = audits(counted, names, slices=counter.slices, largest=counter.largest)
     return AuditFindings(every, chosen, share, judged, places)
 
@@ -324,8 +336,12 @@ def _print(findings: "AuditFindings") -> None:
 
 def _write_priors(output: Path, findings: "AuditFindings", *, overwrite: bool) -> None:
     from topoprior.cli.places import destinations, make_folder
+    from topoprior.priors.class_table import write_class_prior_table
     from topoprior.priors.table import write_prior_table
 
+    if len(findings.unions) > 1 and output.suffix.lower() == ".csv" and not output.is_dir():
+        write_class_prior_table(output, findings.numbers_as_class_priors(), overwrite=overwrite)
+        return
     names = [Path(f"{findings.audit.name(union)}.csv") for union in findings.unions]
     places = destinations(names, output, endings=[".csv"])
     for folder in {place.parent for place in places} & {output}:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-from topoprior.cli.label_counts import BACKGROUND, case_name
+from topoprior.cli.label_counts import case_name
+from topoprior.cli.stated_priors import BACKGROUND, check_reachable, resolved
 from topoprior.evaluation.connectivity import Setting, prior_for
+from topoprior.evaluation.intervals import share_interval
 from topoprior.priors.audit import Audit, Breaker, Broken, Numbers, Proposal, Share, Union
 from topoprior.priors.betti_prior import BettiPrior
 from topoprior.priors.class_priors import ClassPriors
-from topoprior.priors.feasibility import check_asks, check_feasible
-from topoprior.priors.table import PriorTable
+from topoprior.priors.class_table import ClassPriorTable
 from topoprior.topology.filtration import Boundary
 
 Priors = ClassPriors | Mapping[str, ClassPriors]
@@ -203,6 +204,16 @@ class AuditFindings:
             for case, (file, index) in self.files.items()
         }
 
+    def numbers_as_class_priors(self) -> dict[tuple[str, int | None], ClassPriors]:
+        """The same of all classes and unions together."""
+        return {
+            (self.short(file), index): ClassPriors(
+                {union: BettiPrior(*self.audit.numbers_of(case, union)) for union in self.unions},
+                classes=self.audit.classes,
+            )
+            for case, (file, index) in self.files.items()
+        }
+
     def short(self, name: str) -> str:
         """The name of a case or file without the folders that all files have in common."""
         return name.removeprefix(self._common)
@@ -228,6 +239,7 @@ class AuditFindings:
                 row["prior"] = str(priors[union]) if isinstance(priors, ClassPriors) and union is not None else None
                 row["cases"] = shares[self.setting].total
                 row |= {f"{setting.construction}_{setting.boundary}": share.held for setting, share in shares.items()}
+                row["interval"] = None if row["cases"] == 0 else list(interval(shares[self.setting]))
                 rows.append(row)
         return rows
 
@@ -245,6 +257,7 @@ class AuditFindings:
                 for each in shares
                 if framed or each.boundary == self.setting.boundary
             },
+            "95 % interval": interval_text(shares[self.setting]),
         }
 
     def _block(self, union: Union, boundary: Boundary) -> list[dict[str, object]]:
@@ -290,6 +303,26 @@ def percent(share: Share) -> str:
     return f"{100 * share.value:.1f}"
 
 
+def interval(share: Share) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share of cases, as if they were independent: slices of one volume are not.
+
+    Examples:
+        >>> [round(end, 3) for end in interval(Share(19, 20))]
+        [0.764, 0.991]
+    """
+    return share_interval([1] * share.held + [0] * (share.total - share.held))
+
+
+def interval_text(share: Share) -> str:
+    """The same in percent.
+
+    Examples:
+        >>> interval_text(Share(19, 20)), interval_text(Share(0, 0))
+        ('76.4 to 99.1', '-')
+    """
+    return "{:.1f} to {:.1f}".format(*(100 * end for end in interval(share))) if share.total else "-"
+
+
 def difference(broken: Broken) -> str:
     """What a label has in place of what is wanted.
 
@@ -308,33 +341,13 @@ def difference(broken: Broken) -> str:
     return ", ".join(parts)
 
 
-def given_priors(words: Sequence[str] | None) -> dict[str | None, BettiPrior]:
-    """What ``--prior`` says: ``1,1`` for every class (None), ``MYO+LV=1,0`` for one class or union.
-
-    Raises:
-        ValueError: If a word is not of this form, or names a class twice.
-
-    Examples:
-        >>> given_priors(["RV=1,0", "MYO+LV=1,0-1"])
-        {'RV': BettiPrior(1, 0), 'MYO+LV': BettiPrior(1, (0, 1))}
-    """
-    priors: dict[str | None, BettiPrior] = {}
-    for word in words or ():
-        name, equals, numbers = word.rpartition("=")
-        key = name.strip() if equals else None
-        if key in priors:
-            raise ValueError(f"--prior must be given once for each class, got {word!r} too")
-        priors[key] = BettiPrior.parse(numbers)
-    return priors
-
-
-def resolved(
+def judged_priors(
     given: Mapping[str | None, BettiPrior], names: Sequence[str], *, axes: int | None, boundary: Boundary
 ) -> ClassPriors | None:
-    """The same for classes with these names; None if nothing was given.
+    """What ``--prior`` says for classes with these names; None if nothing was given.
 
     Args:
-        given: From `given_priors`.
+        given: From `topoprior.cli.stated_priors.given_priors`.
         names: Of the classes.
         axes: Of the labels, if known by now.
         boundary: What lies outside.
@@ -344,48 +357,33 @@ def resolved(
     """
     if not given:
         return None
-    entries: dict[str | int | tuple[str | int, ...], BettiPrior] = {}
-    for name, prior in given.items():
-        _check_prior(f"--prior {name + '=' if name else ''}{prior}", prior, axes or prior.dimensions, boundary)
-        if name is not None:
-            entries[tuple(each.strip() for each in name.split("+"))] = prior
-    if None in given:
-        entries = {(each,): given[None] for each in names} | entries
-    return ClassPriors(entries, classes=(BACKGROUND, *names))
+    priors = resolved(given, (BACKGROUND, *names))
+    check_reachable("--prior", priors, axes, boundary)
+    return priors
 
 
-def resolved_table(
-    table: PriorTable,
-    names: Sequence[str],
-    places: Mapping[str, tuple[str, int | None]],
-    *,
-    axes: int,
-    boundary: Boundary,
+def priors_of_cases(
+    table: ClassPriorTable, places: Mapping[str, tuple[str, int | None]], *, axes: int, boundary: Boundary
 ) -> dict[str, ClassPriors]:
-    """The prior of each case.
+    """What ``--priors`` says of each case.
 
     Args:
         table: The file.
-        names: Of the classes; one.
         places: Name of each case to its file and slice.
         axes: Of the labels.
         boundary: What lies outside.
 
     Raises:
-        ValueError: If there are several classes, or a case has no prior or one that cannot be.
+        ValueError: If a case has no prior or one that cannot be.
     """
-    if len(names) > 1:
-        raise ValueError(
-            f"--priors are those of one class, got {', '.join(names)}: choose one with --classes, or give --prior"
-        )
-    made: dict[BettiPrior, ClassPriors] = {}
     found = {}
+    checked = set()
     for case, (file, index) in places.items():
-        prior = table.prior(file, slice_index=index)
-        if prior not in made:
-            _check_prior(table.place(file, slice_index=index), prior, axes, boundary)
-            made[prior] = ClassPriors({names[0]: prior}, classes=(BACKGROUND, *names))
-        found[case] = made[prior]
+        priors = table.prior(file, slice_index=index)
+        if priors not in checked:
+            check_reachable(table.place(file, slice_index=index), priors, axes, boundary)
+            checked.add(priors)
+        found[case] = priors
     return found
 
 
@@ -396,14 +394,6 @@ def places_of(counts: Mapping[str, int], *, cut: bool) -> dict[str, tuple[str, i
         for file, count in counts.items()
         for index in range(count)
     }
-
-
-def _check_prior(place: str, prior: BettiPrior, axes: int, boundary: Boundary) -> None:
-    try:
-        check_feasible(prior, axes, boundary=boundary)
-        check_asks(prior, boundary=boundary)
-    except ValueError as error:
-        raise ValueError(f"{place}: {error}") from error
 
 
 def _shifted(priors: Priors, boundary: Boundary, written_for: Boundary) -> Priors:

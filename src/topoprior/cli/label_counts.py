@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from topoprior.cli.stated_priors import BACKGROUND
 from topoprior.evaluation.connectivity import SETTINGS, Setting
 from topoprior.evaluation.label_topology import label_topology
 from topoprior.imaging.datasets.classes import Classes, class_numbers, find_classes, label_values
@@ -16,7 +17,6 @@ from topoprior.imaging.image import Image
 from topoprior.imaging.io import read_image
 from topoprior.priors.audit import Audit, Numbers, Union, unions_of
 
-BACKGROUND = "BG"
 FOREGROUND = "foreground"  # the class of maps that are cut at a threshold
 _MOST_CLASSES = 64  # of a file whose classes were not named: more are gray values
 _MOST_UNIONS = 250

@@ -135,7 +135,7 @@ def _entries(prior: BettiPrior | ClassPriors) -> Iterator[tuple[str, BettiPrior]
     if isinstance(prior, BettiPrior):
         yield "", prior
     else:
-        yield from ((f", {name} {one}", one) for name, one in zip(prior.names, prior.priors, strict=True))
+        yield from ((f" {name}={one}", one) for name, one in zip(prior.names, prior.priors, strict=True))
 
 
 def _preset(name: Preset, classes: Sequence[str] | None) -> BettiPrior | ClassPriors:
