@@ -9,6 +9,7 @@ import numpy as np
 from topoprior.viewing.agreement import draw_ring, stretched
 from topoprior.viewing.faults import topological_faults
 from topoprior.viewing.labels import colour_of
+from topoprior.viewing.mended import mended_places
 from topoprior.viewing.overlays import busiest_plane, show_grey, slice_of, tint
 from topoprior.viewing.style import new_figure
 
@@ -35,8 +36,8 @@ def class_before_after(
 ) -> Figure:
     """Three pictures: the classes before and after, and the changed pixels in the colour of their new class.
 
-    Rings surround components and holes too many of classes and unions whose prior does not hold, before and after. What
-    is missing, and a tunnel too many, has no ring.
+    Rings surround components and holes too many of classes and unions whose prior does not hold, before and after;
+    where there are none, dashed rings surround what the smallest edit found would change.
 
     Args:
         picture: The image, shape ``(height, width)`` or ``(depth, height, width)``.
@@ -60,6 +61,7 @@ def class_before_after(
     if plane is None and picture.ndim == 3:
         changed = before != after
         plane = busiest_plane(changed & False, changed if changed.any() else after > 0)
+    options: Any = {"construction": construction, "boundary": boundary}
     figure = new_figure(10.0, 3.9)
     axes = figure.subplots(1, 3)
     grey = stretched(slice_of(picture, plane))
@@ -69,7 +71,8 @@ def class_before_after(
         ax.autoscale(False)  # rings may reach over the edge
         for union, prior in zip(priors.unions, priors.priors, strict=True):
             mask = np.isin(labels, union)
-            for fault in topological_faults(mask, mask, prior, construction=construction, boundary=boundary):
+            places = topological_faults(mask, mask, prior, **options) or mended_places(mask, prior, **options)
+            for fault in places:
                 draw_ring(ax, slice_of(fault.region, plane), fault, 1.0)
     show_grey(grey / 2, axes[2]).set_title("changed pixels, by new class", fontsize=10)
     now = slice_of(after, plane)

@@ -89,7 +89,7 @@ def topological_faults(
     surplus = [
         Fault(region, dimension, mendable=False)
         for dimension, pieces in ((0, prediction & ~allowed), (last, allowed & ~prediction))
-        for region in _parts(pieces)
+        for region in parts(pieces)
     ]
     return surplus + list(_harmful(prediction, target, prior, error, surplus, options))
 
@@ -122,17 +122,17 @@ def _places(difference: Mask, largest: NDArray[np.float64]) -> Iterator[Mask]:
     """The parts of a difference that are a place to look at; of a rim all round, only where it is thick."""
     from scipy import ndimage
 
-    for region in _parts(difference):
+    for region in parts(difference):
         if (_extent(region) <= largest).all():
             yield region
             continue
-        thick = [part for part in _parts(ndimage.binary_opening(region)) if (_extent(part) <= largest).all()]
+        thick = [part for part in parts(ndimage.binary_opening(region)) if (_extent(part) <= largest).all()]
         if not thick and (_extent(region) <= largest).any():  # a plane of a volume, for example
             thick = [region]
         yield from thick
 
 
-def _parts(region: Mask) -> list[Mask]:
+def parts(region: Mask) -> list[Mask]:
     """The pieces of a region, pixels that touch at corners taken together."""
     from scipy import ndimage
 

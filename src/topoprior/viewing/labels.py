@@ -9,6 +9,7 @@ import numpy as np
 from topoprior.viewing.agreement import draw_ring, stretched, window_of, worst_planes
 from topoprior.viewing.distributions import GROUPS
 from topoprior.viewing.faults import topological_faults
+from topoprior.viewing.mended import mended_places
 from topoprior.viewing.orientation import View
 from topoprior.viewing.overlays import OUTLINE, outline, show_grey, tint
 from topoprior.viewing.style import new_figure
@@ -50,8 +51,9 @@ def broken_label(
     """The classes of a label map in colours, a union of them outlined, with rings round what it has too many of.
 
     The picture is cut to what the label takes up. Rings, in the colour of the dimension, surround the smallest
-    components and holes too many. A loop that is missing has no place and no ring. Of a volume up to three planes are
-    shown, those with such places first.
+    components and holes too many. Where there are none, as with a loop that is missing or a tunnel too many, dashed
+    rings surround what the smallest edit found would change. Of a volume up to three planes are shown, those with such
+    places first.
 
     Args:
         labels: Class of each pixel, 0 for none, shape ``(height, width)`` or ``(planes, height, width)``.
@@ -75,7 +77,8 @@ def broken_label(
     if picture is not None and picture.shape != labels.shape:
         raise ValueError(f"picture must have the shape {labels.shape} of the labels, got {picture.shape}")
     mask = np.isin(labels, list(union))
-    faults = topological_faults(mask, mask, prior, construction=construction, boundary=boundary)
+    options: Any = {"construction": construction, "boundary": boundary}
+    faults = topological_faults(mask, mask, prior, **options) or mended_places(mask, prior, **options)
     stack = (slice(None) if labels.ndim == 3 else None, ...)  # of planes; an image is a stack of one
     planes = worst_planes(mask[stack], mask[stack], places=[fault.region[stack] for fault in faults])
     window = window_of(labels[stack] > 0, planes)
