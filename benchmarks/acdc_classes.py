@@ -103,7 +103,7 @@ def tested(network: nn.Module, image: Tensor) -> Results:
         "refine, then guarantee": completed(first, PRIORS),
         "guarantee alone": by_edit(network, image),
     }
-    for options in RATES[:1] + RATES[-1:]:
+    for options in (RATES[0], {"learning_rate": 3e-5, "max_steps": 100}):
         results[name_of(options)] = result = by_network(network, image, **options)
         results[f"{name_of(options)}, then guarantee"] = completed(result, PRIORS)
     return results
