@@ -17,7 +17,7 @@ from oracles.flood_fill import betti_numbers
 from strategies import boundaries, constructions, images
 from topoprior.refinement.editing.canvas import Canvas
 from topoprior.refinement.editing.grid import Grid, regions
-from topoprior.refinement.editing.search import _starts
+from topoprior.refinement.editing.search import _remove, _starts
 
 rows, columns = np.mgrid[:30, :34]
 radius = np.hypot(rows - 15, columns - 17)
@@ -100,6 +100,39 @@ def test_everything_goes_for_a_prior_of_nothing():
     assert not result.mask.any()
 
 
+@pytest.mark.parametrize("construction", ["T", "V"])
+def test_among_equal_bridges_the_straight_one_is_taken(construction):
+    """Any row of five would do; by corners a path may sway to its neighbours at no more pixels."""
+    image = np.full((15, 30), 0.1)
+    image[5:10, 3:10] = image[5:10, 20:27] = 0.9
+    result = guarantee(image, tp.BettiPrior(1, 0), construction=construction)
+    bridge = np.argwhere(result.mask[0, 0, :, 10:20].numpy())
+    assert len(bridge) == 10
+    assert len(set(bridge[:, 0].tolist())) == 1
+    assert 5 <= bridge[0, 0] < 10
+
+
+def test_among_equal_places_the_hole_opens_deep_inside():
+    image = np.where(radius < 10, 0.9, 0.1)
+    result = guarantee(image, tp.BettiPrior(1, 1))
+    ((row, column),) = np.argwhere(result.mask[0, 0].numpy() != (image >= 0.5))
+    assert radius[row, column] < 3
+
+
+def test_no_edit_is_tried_for_what_is_no_longer_too_many():
+    """29 of 30 specks are wanted: the deletion of one does it."""
+    image = np.full((11, 13), 0.1)
+    image[::2, 1:11:2] = 0.6 + np.arange(30).reshape(6, 5) / 1000
+    canvas = Canvas(image, np.array([29, 0]), np.array([29, 0]), "V", "background", 0.5)
+    counted = []
+    count = canvas.count
+    canvas.count = lambda mask: counted.append(1) or count(mask)
+    assert _remove(canvas)
+    assert canvas.betti.tolist() == [29, 0]
+    assert not canvas.grid.image(canvas.mask)[0, 1]
+    assert len(counted) == 2  # before it is kept, and then
+
+
 def test_two_components_are_made_at_a_faint_bump():
     image = two_blobs(bridge=0.05)
     image[5:15, 25:35] = 0.05
@@ -131,7 +164,7 @@ def test_a_hole_opens_at_a_dip():
 def test_a_ring_from_nothing(construction, boundary):
     result = guarantee(np.full((20, 30), 0.1), tp.BettiPrior(2, 1), construction=construction, boundary=boundary)
     assert numbers(result) == [2, 1]
-    assert result.pixels_changed <= 9
+    assert result.pixels_changed <= 12
 
 
 # Right in every case

@@ -9,7 +9,7 @@ In this order:
    it fills the pocket; how long the pocket lasts is a bar again. Best first: most would be lost by filling the new
    feature, less what the curve costs;
 3. the other bars, the longest first;
-4. the smallest feature at the place where it costs least.
+4. the smallest feature at the place where it costs least, among equals deep inside the other colour.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 CLEAR_BAR = 0.1
 MOST_POCKETS = 3
 MOST_PLACES = 40
+DEEP = 8
 
 
 def features(canvas: Canvas, dimension: int) -> Iterator[Array]:
@@ -122,8 +123,18 @@ def _smallest(canvas: Canvas, colour: bool) -> Iterator[Array]:
     for offset in grid.touching[colour]:
         there = pixels + offset
         cost += np.where(mask[there] == colour, toll[there], 0.0)
-    for place in np.argsort(cost, kind="stable")[:MOST_PLACES]:
+    for place in np.lexsort((-_depth(canvas, not colour)[pixels], cost.round(9)))[:MOST_PLACES]:
         if np.isfinite(cost[place]):
             edited = canvas.with_cells(pixels[place] + np.array(grid.touching[colour]), not colour)
             edited[pixels[place]] = colour
             yield edited
+
+
+def _depth(canvas: Canvas, colour: bool) -> Array:
+    """How many steps into this colour and the image each cell lies, up to `DEEP`."""
+    left = canvas.grid.inside & (canvas.mask == colour)
+    depth: Array = left.astype(int)
+    for _ in range(DEEP - 1):
+        left = np.logical_and.reduce([left, *(np.roll(left, offset) for offset in canvas.grid.faces)])
+        depth += left
+    return depth

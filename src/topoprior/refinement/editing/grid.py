@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from math import sqrt
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -35,6 +36,7 @@ class Grid:
 
     Attributes:
         touching: Offsets to the cells that touch, for either colour; indexed by colour.
+        length: Of the step that each offset is.
         inside: Flat boolean array, the image's own pixels.
         outside: Flat indices of the cells of the outside.
         outside_colour: True with ``boundary="foreground"``.
@@ -52,6 +54,7 @@ class Grid:
             {True: corners, False: self.faces} if construction == "T" else {True: self.faces, False: corners}
         )
         self.around = corners
+        self.length = {offset: sqrt(sum(map(abs, step))) for offset, step in zip(corners, self.steps, strict=True)}
         self.outside_colour = boundary == "foreground"
         layer = np.pad(np.full(shape, 2), 1, constant_values=1)
         kind = np.pad(layer, 1, constant_values=0).ravel()

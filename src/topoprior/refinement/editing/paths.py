@@ -1,7 +1,8 @@
 """The cheapest ways to join regions, to go around a pixel, and how far each pixel is from the other colour.
 
 All of them are Dijkstra's algorithm on pixels. A step onto a pixel costs what it costs to turn it; a pixel that has the
-wanted colour already costs nothing. Each turned pixel costs ``LEAST`` more, so that among equals the shorter way wins.
+wanted colour already costs nothing. Each turned pixel costs ``LEAST`` more, times the length of the step, so that among
+equals the shorter way wins.
 """
 
 from __future__ import annotations
@@ -39,15 +40,16 @@ def joining_paths(grid: Grid, found: Regions, colour: bool, price: Array, *, lim
         limit: No path beyond this cost.
         enough: Number of paths after which to stop.
     """
-    touching, label, prices = grid.touching[colour], found.label, price.tolist()
+    label, prices = found.label, price.tolist()
+    steps = [(offset, LEAST * grid.length[offset]) for offset in grid.touching[colour]]
     ours = (label >= 0) & (found.colour[label] == colour)
     free = grid.inside & ~ours
     heap: list[tuple[float, int, int, int]] = []
-    for offset in touching:
+    for offset, least in steps:
         cells = np.flatnonzero(free)
         cells = cells[ours[cells + offset]]
         heap += [
-            (prices[c] + LEAST, c, o, -1) for c, o in zip(cells.tolist(), label[cells + offset].tolist(), strict=True)
+            (prices[c] + least, c, o, -1) for c, o in zip(cells.tolist(), label[cells + offset].tolist(), strict=True)
         ]
     heap = [entry for entry in set(heap) if entry[0] <= limit]
     heapq.heapify(heap)
@@ -69,12 +71,12 @@ def joining_paths(grid: Grid, found: Regions, colour: bool, price: Array, *, lim
                 best[pair] = (total, before, cell)
             continue
         settled[cell] = (far, owner, before)
-        for offset in touching:
+        for offset, least in steps:
             after = cell + offset
             if can[after] and after != before:
                 known = settled.get(after)
                 if known is None or known[1] != owner:
-                    heapq.heappush(heap, (far + prices[after] + LEAST, after, owner, cell))
+                    heapq.heappush(heap, (far + prices[after] + least, after, owner, cell))
 
     def chain(cell: int) -> list[int]:
         cells = []
@@ -109,10 +111,14 @@ def separating_curve(
     have = (mask == colour) & ~grid.wall
     can = (grid.inside | have).tolist()
     can[around] = can[other] = False
-    cost = np.where(have, 0.0, price + LEAST).tolist()
+    cost = np.where(have, 0.0, price).tolist()
+    have_list = have.tolist()
     width = grid.padded_shape[1]
-    moves = [(step[0], step[1], offset) for step, offset in zip(grid.steps, grid.around, strict=True)]
-    moves = [move for move in moves if move[2] in grid.touching[colour]]
+    moves = [
+        (step[0], step[1], offset, LEAST * grid.length[offset])
+        for step, offset in zip(grid.steps, grid.around, strict=True)
+        if offset in grid.touching[colour]
+    ]
     rays = [divmod(around, width), divmod(other, width)]
     distance = {(start, 0): 0.0}
     previous: dict[tuple[int, int], tuple[int, int]] = {}
@@ -126,7 +132,7 @@ def separating_curve(
             break
         done.add((cell, side))
         row, column = divmod(cell, width)
-        for down, right, offset in moves:
+        for down, right, offset, least in moves:
             after = cell + offset
             if not can[after]:
                 continue
@@ -135,7 +141,7 @@ def separating_curve(
                 upper = min(row, row + down)
                 for ray_row, ray_column in rays:
                     turned ^= upper == ray_row and 2 * column + right > 2 * ray_column
-            total = far + cost[after]
+            total = far + cost[after] + (0.0 if have_list[after] else least)
             if total < distance.get((after, turned), np.inf):
                 distance[after, turned] = total
                 previous[after, turned] = (cell, side)
@@ -158,6 +164,7 @@ def distance_to_other_colour(grid: Grid, mask: Array, colour: bool, price: Array
         other colour, -1 where there is none.
     """
     touching = grid.touching[not colour]
+    steps = [(offset, LEAST * grid.length[offset]) for offset in touching]
     free = grid.inside & (mask == colour)
     sources = np.flatnonzero(~grid.wall & (mask != colour))
     distance = np.full(grid.size, np.inf)
@@ -173,9 +180,9 @@ def distance_to_other_colour(grid: Grid, mask: Array, colour: bool, price: Array
         far, cell = heapq.heappop(heap)
         if far > far_list[cell]:
             continue
-        for offset in touching:
+        for offset, least in steps:
             after = cell + offset
-            if can[after] and (total := far + prices[after] + LEAST) < far_list[after]:
+            if can[after] and (total := far + prices[after] + least) < far_list[after]:
                 far_list[after] = total
                 from_list[after] = from_list[cell]
                 heapq.heappush(heap, (total, after))
