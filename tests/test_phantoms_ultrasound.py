@@ -9,7 +9,7 @@ from scipy import ndimage
 from topoprior import phantoms
 from topoprior.imaging.phantoms.random_field import random_field
 from topoprior.imaging.phantoms.sonography import scan
-from topoprior.imaging.phantoms.ultrasound_anatomy import APEX, OPENING, draw_uterus
+from topoprior.imaging.phantoms.ultrasound_anatomy import APEX, OPENING, _slab, draw_uterus
 
 SMALL = (24, 48, 56)
 
@@ -56,6 +56,20 @@ def test_every_placenta_is_one_solid_body(shape, sector):
         assert betti(placenta, "T") == [1, 0, 0]
         assert betti(placenta, "V") == [1, 0, 0]
     assert 0 < front < 12
+
+
+@pytest.mark.parametrize("anterior", [True, False])
+@pytest.mark.parametrize("steep", [0.0, 3.0, -4.0])
+def test_a_slab_on_a_steep_wall_is_one_body(steep, anterior):
+    """Columns as thick as 4 voxels would part where the wall climbs 4 voxels from one to the next."""
+    elevation, lateral = (np.arange(side) * 3.0 - 40.0 for side in (27, 30))
+    wall = 70.0 + steep * np.abs(lateral) * np.sign(elevation)[:, None] / 4 + 0 * elevation[:, None]
+    wall += steep * (np.arange(30) % 2)
+    first, end = _slab(np.random.default_rng(0), elevation, lateral, wall, 3.0, 48, anterior, False)
+    steps = np.arange(48)[:, None]
+    slab = (steps >= first[:, None]) & (steps < end[:, None])
+    assert slab.sum() > 500
+    assert betti(slab, "T") == betti(slab, "V") == [1, 0, 0]
 
 
 @pytest.fixture(scope="module")
