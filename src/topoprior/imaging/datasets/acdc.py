@@ -138,8 +138,8 @@ def read_patient(patient: Patient, *, side: float) -> tuple[Stack, Stack]:
             in shape; or a label has another shape than its image or other values than 0, 1, 2 and 3.
         ImportError: If nibabel or SciPy is missing.
     """
-    images = [_stack(frame) for frame in patient.frames]
-    first, second = images
+    read = [read_frame(frame) for frame in patient.frames]
+    first, second = (image for image, _ in read)
     if first.array.shape != second.array.shape:
         raise ValueError(
             f"the frames of a patient must have one shape, got {first.array.shape} in {first.path} and "
@@ -147,10 +147,20 @@ def read_patient(patient: Patient, *, side: float) -> tuple[Stack, Stack]:
         )
     centre = heart_centre(first, second)
     ed, es = (
-        Stack(frame, image, _labels(frame, image), _region(image, centre, side))
-        for frame, image in zip(patient.frames, images, strict=True)
+        Stack(frame, image, labels, _region(image, centre, side))
+        for frame, (image, labels) in zip(patient.frames, read, strict=True)
     )
     return ed, es
+
+
+def read_frame(frame: Frame) -> tuple[Image, npt.NDArray[np.uint8] | None]:
+    """A stack with three axes, and its labels, if there are any, in the same shape.
+
+    Raises:
+        OSError, ValueError, ImportError: As `read_patient`.
+    """
+    image = _stack(frame)
+    return image, _labels(frame, image)
 
 
 def heart_centre(diastole: Image, systole: Image) -> tuple[float, float]:

@@ -1,0 +1,272 @@
+"""The networks of the ACDC experiment: which patients they learn from, and how they are trained."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+
+from topoprior.imaging.datasets.acdc import CLASSES, SLICES, find_patients, read_patient
+from topoprior.imaging.datasets.classes import class_numbers
+from topoprior.imaging.preparation import Preparation
+from topoprior.training import Cases, NetworkSettings, SupervisedSettings, TrainingSettings, fit
+from topoprior.training.settings import HardwareSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from torch import nn
+
+    from topoprior.imaging.datasets.acdc import Patient, Stack
+
+Variant = Literal["myocardium", "heart"]
+LEARNT = {"myocardium": {"MYO": CLASSES["MYO"]}, "heart": CLASSES}
+"""Variant to the classes that its network tells apart."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that the numbers depend on besides the data and the seed.
+
+    Attributes:
+        spacing: Millimetres from pixel to pixel of what the network sees.
+        size: Sides of what it sees, in these pixels.
+        network: The function below that makes the U-net.
+        steps: Of training.
+        batch_size: Of training.
+        learning_rate: Of training.
+        validate_every: Steps of training between two looks at the validation patients.
+        folds: Parts of the patients, each unseen once; where there are testing patients, these alone are unseen.
+        weights: Lambdas of the refinement to choose from on the validation patients; the paper's must be among them.
+        learning_rates: Of the refinement, to choose from likewise.
+        max_steps: Of the refinement.
+    """
+
+    spacing: float = 1.5
+    size: int = 112
+    network: str = "unet"
+    steps: int = 1000
+    batch_size: int = 8
+    learning_rate: float = 3e-3
+    validate_every: int = 100
+    folds: int = 5
+    weights: tuple[float, ...] = (0.01, 0.1)
+    learning_rates: tuple[float, ...] = (3e-5, 1e-4, 3e-4)
+    max_steps: int = 100
+
+    @property
+    def preparation(self) -> Preparation:
+        """From a stack to the network."""
+        return Preparation(slices=SLICES, spacing=(self.spacing,) * 2, size=(self.size,) * 2)
+
+    @property
+    def side(self) -> float:
+        """Of what the network sees, in millimetres."""
+        return self.spacing * self.size
+
+
+@dataclass(frozen=True)
+class Split:
+    """Patients by name: those to learn from, to choose by, and unseen ones.
+
+    Attributes:
+        name: ``"fold1"``, ``"fold2"``, ..., or ``"official"``.
+        training: To learn from.
+        validation: To choose states and settings by.
+        test: Not seen by either.
+    """
+
+    name: str
+    training: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NetworkCell:
+    """A network to train.
+
+    Attributes:
+        variant: What it tells apart.
+        split: On whom.
+    """
+
+    variant: Variant
+    split: Split
+
+    @property
+    def name(self) -> str:
+        """As files are named."""
+        return f"network_{self.variant}_{self.split.name}"
+
+
+def unet(
+    spatial_dims: int, in_channels: int, out_channels: int, *, features: tuple[int, ...] = (16, 32, 64, 128, 128, 16)
+) -> nn.Module:
+    """MONAI's plain U-net: two convolutions per level, the first at full resolution; features of the last one last.
+
+    With batch normalisation: normalising each image by itself would stretch the noise of a slice without a heart to the
+    contrast of one with a heart.
+    """
+    from monai.networks.nets import BasicUNet
+
+    network: nn.Module = BasicUNet(spatial_dims, in_channels, out_channels, features=features, norm="batch")
+    return network
+
+
+def small_unet(spatial_dims: int, in_channels: int, out_channels: int) -> nn.Module:
+    """The same, small."""
+    return unet(spatial_dims, in_channels, out_channels, features=(8, 16, 32, 32, 32, 8))
+
+
+def patients_in(data: Path) -> tuple[list[Patient], list[Patient]]:
+    """The training patients and the testing patients, of which there may be none.
+
+    Args:
+        data: A folder with ``training`` and perhaps ``testing``, or one with the patients themselves.
+
+    Raises:
+        OSError, ValueError: As `find_patients`.
+    """
+    if not (data / "training").is_dir():
+        return find_patients(data), []
+    testing = data / "testing"
+    return find_patients(data / "training"), find_patients(testing) if testing.is_dir() else []
+
+
+def splits(training: Sequence[Patient], testing: Sequence[Patient], *, folds: int, seed: int) -> list[Split]:
+    """Every patient unseen once: in parts that hold all groups alike, or, if there are testing patients, these.
+
+    A sixth of the others, or with testing patients a tenth, is set aside to choose by.
+
+    Raises:
+        ValueError: If there are too few patients.
+    """
+    order = np.random.default_rng(seed).permutation(len(training)).tolist()
+    groups: dict[str, list[str]] = {}
+    for place in order:
+        groups.setdefault(training[place].group, []).append(training[place].name)
+    dealt = [name for group in sorted(groups) for name in groups[group]]
+    if testing:
+        validation = dealt[::10]
+        rest = [name for name in dealt if name not in validation]
+        return [_split("official", rest, validation, [patient.name for patient in testing])]
+    parts = [dealt[fold::folds] for fold in range(folds)]
+    if len(dealt) < 3 or min(map(len, parts)) < 1 or folds < 2:
+        raise ValueError(f"{folds} folds need at least 3 patients and one for each fold, got {len(dealt)} patients")
+    found = []
+    for fold, test in enumerate(parts):
+        others = [name for name in dealt if name not in test]
+        validation = others[fold % 6 :: 6]
+        found.append(_split(f"fold{fold + 1}", [name for name in others if name not in validation], validation, test))
+    return found
+
+
+def _split(name: str, training: Sequence[str], validation: Sequence[str], test: Sequence[str]) -> Split:
+    return Split(name, *(tuple(sorted(names)) for names in (training, validation, test)))
+
+
+def train(
+    cell: NetworkCell,
+    *,
+    patients: dict[str, Patient],
+    settings: Settings,
+    folder: Path,
+    device: Literal["auto", "cpu", "cuda"],
+    seed: int,
+    overwrite: bool = False,
+    tell: Callable[[str, int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Train a network, or go on with one that was begun: what it learnt from, and how it went.
+
+    Args:
+        cell: Which network.
+        patients: By name.
+        settings: Of the experiment.
+        folder: Where its files are kept, in a folder of its name.
+        device: Where to compute.
+        seed: Of every random choice.
+        overwrite: Begin anew where a training with other settings or cases was begun.
+        tell: Called as ``tell(what, step, steps)``.
+
+    Returns:
+        What JSON takes; ``weights`` tells the network from all others.
+    """
+    cases = partial(cases_of, patients=patients, settings=settings, variant=cell.variant)
+    labelled, validation = cases(cell.split.training), cases(cell.split.validation)
+    progress = None if tell is None else lambda _phase, step, of, _values: tell(f"training {cell.name}", step, of)
+    fitted = partial(
+        fit,
+        TrainingSettings(
+            seed=seed,
+            network=NetworkSettings(factory=f"{__name__}:{settings.network}"),
+            supervised=SupervisedSettings(
+                loss="ce",
+                steps=settings.steps,
+                batch_size=settings.batch_size,
+                learning_rate=settings.learning_rate,
+                validate_every=settings.validate_every,
+                patience=settings.steps,  # the cosine runs to its end; the best state is kept
+            ),
+            hardware=HardwareSettings(device=device),
+        ),
+        labelled=labelled,
+        validation=validation,
+        folder=folder / cell.name,
+        resume=True,
+        progress=progress,
+        metadata={"experiment": "acdc", "split": asdict(cell.split), "settings": asdict(settings)},
+    )
+    try:
+        result = fitted()
+    except ValueError:
+        if not overwrite:
+            raise
+        shutil.rmtree(folder / cell.name)
+        result = fitted()
+    [phase] = result.summary()["phases"]
+    return {
+        "training_slices": len(labelled),
+        "validation_slices": len(validation),
+        "training": phase,
+        "weights": weights_digest(result.network),
+    }
+
+
+def cases_of(names: Sequence[str], *, patients: dict[str, Patient], settings: Settings, variant: Variant) -> Cases:
+    """The slices of patients with their labels, as the network sees them."""
+    images, labels, slices = [], [], []
+    for name in names:
+        for stack in read_patient(patients[name], side=settings.side):
+            prepared = settings.preparation.prepare(stack.part)
+            images.append(prepared)
+            labels.append(settings.preparation.prepare_labels(_numbers(stack, variant), stack.part))
+            slices += [f"{stack.frame.name}, slice {index}" for index in range(len(prepared))]
+    return Cases(
+        torch.from_numpy(np.concatenate(images))[:, None],
+        torch.from_numpy(np.concatenate(labels)),
+        tuple(slices),
+        spacing=(settings.spacing,) * 2,
+    )
+
+
+def weights_digest(network: nn.Module) -> str:
+    """Of all weights."""
+    digest = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _numbers(stack: Stack, variant: Variant) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    labels = stack.part_labels
+    if labels is None:
+        raise ValueError(f"{stack.frame.image} has no ground truth beside it (_gt), so nothing can be learnt from it")
+    return class_numbers(replace(stack.part, array=labels), LEARNT[variant])
