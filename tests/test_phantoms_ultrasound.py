@@ -8,8 +8,8 @@ from scipy import ndimage
 
 from topoprior import phantoms
 from topoprior.imaging.phantoms.random_field import random_field
-from topoprior.imaging.phantoms.sonography import scan
-from topoprior.imaging.phantoms.ultrasound_anatomy import APEX, OPENING, _slab, draw_uterus
+from topoprior.imaging.phantoms.sonography import Sector, scan
+from topoprior.imaging.phantoms.ultrasound_anatomy import SECTOR, _slab, draw_uterus
 
 SMALL = (24, 48, 56)
 
@@ -100,7 +100,7 @@ def test_volumes_are_set_by_the_seed_and_their_place(three):
 
 def test_beside_the_sector_all_is_black_and_nothing_is_labelled(three):
     depth, side = (np.arange(SMALL[1]) + 0.5)[:, None] * 3.0, (np.arange(SMALL[2]) + 0.5 - SMALL[2] / 2) * 3.0
-    beside = np.abs(side) >= OPENING[1] * (depth + APEX)
+    beside = np.abs(side) >= SECTOR.reach(1, depth)
     assert beside.sum() > 50
     assert (three.images[:, 0, :, beside] == 0.0).all()
     assert (three.labels[:, :, beside] == 0).all()
@@ -108,16 +108,15 @@ def test_beside_the_sector_all_is_black_and_nothing_is_labelled(three):
     assert whole.images[0, 0, :, beside].mean() > 0.2
 
 
-def sonogram(level, absorption=0.0, contact=0.0, spacing=2.0):
+def sonogram(level, absorption=0.0, contact=0.0, spacing=2.0, apex=42.0):
     shape = (40, 60, 50)
     return scan(
         np.random.default_rng(0),
         np.broadcast_to(np.float32(level), shape),
         np.broadcast_to(np.float32(absorption), shape),
         spacing=spacing,
-        contact=np.full((8, 8), contact),
-        apex=45.0,
-        opening=(1.0, 1.0),
+        contact=np.full((160, 160), contact),
+        sector=Sector(apex=apex, opening=(60.0 / apex,) * 2),
         dynamic_range=50.0,
         gain=0.0,
     )
@@ -140,12 +139,19 @@ def test_the_grain_of_speckle_depends_on_the_depth():
     assert shared(image[:, 5]) > shared(image[:, 55]) + 0.15
 
 
-def test_absorbing_tissue_casts_a_shadow_and_poor_contact_darkens():
+@pytest.mark.parametrize(("apex", "edge"), [(1e6, 37), (42.0, 43)])
+def test_absorbing_tissue_casts_a_shadow_along_the_beam(apex, edge):
+    """It ends 12 voxels beside the middle, 83 mm from the apex: half as far again its shadow ends at 18 voxels."""
     absorption = np.zeros((40, 60, 50), np.float32)
-    absorption[:, 20, :25] = 5.0  # 10 dB over 2 mm
-    image = sonogram(-22.0, absorption)
-    assert image[:, 22:, 28:].mean() - image[:, 22:, :22].mean() == pytest.approx(0.2, abs=0.02)
-    assert image[:, :18, :22].mean() == pytest.approx(image[:, :18, 28:].mean(), abs=0.02)
+    absorption[:, 20, :37] = 5.0  # 10 dB over 2 mm
+    darker = (sonogram(-22.0, apex=apex) - sonogram(-22.0, absorption, apex=apex)).mean(0)
+    assert darker[:19].mean() == pytest.approx(0.0, abs=0.01)
+    assert darker[22:, :36].mean() == pytest.approx(0.2, abs=0.01)
+    assert darker[41, : edge - 1].mean() == pytest.approx(0.2, abs=0.02)
+    assert darker[41, edge + 1 :].mean() == pytest.approx(0.0, abs=0.02)
+
+
+def test_poor_contact_darkens():
     assert sonogram(-22.0).mean() - sonogram(-22.0, contact=5.0).mean() == pytest.approx(0.1, abs=0.01)
 
 

@@ -1,9 +1,33 @@
-"""What an ultrasound scanner makes of a volume: attenuation, speckle, log compression."""
+"""What an ultrasound scanner makes of a volume: attenuation along its beams, speckle, log compression."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Field = NDArray[np.float32]
+Plane = NDArray[np.float64]
+
+_WIDTH_ALONG = 0.45  # mm, of the point spread function; a standard deviation
+_WIDTH_ACROSS = 0.75  # mm, at the focus
+_FOCAL_LENGTH = 45.0  # mm from the focus the beam is wider by the square root of 2
+
+
+@dataclass(frozen=True)
+class Sector:
+    """The beams of a convex transducer at the middle of the face of a volume.
+
+    Attributes:
+        apex: How far the point from which all beams come lies before the volume, in mm.
+        opening: Tangents of half the sector's angles, of elevation and lateral.
+    """
+
+    apex: float
+    opening: tuple[float, float]
+
+    def reach(self, axis: int, depth: float) -> float:
+        """How far from the middle the outermost beam is at a depth, in mm."""
+        return self.opening[axis] * (depth + self.apex)
 
 
 def scan(
@@ -12,9 +36,8 @@ def scan(
     absorption: Field,
     *,
     spacing: float,
-    contact: NDArray[np.float64],
-    apex: float,
-    opening: tuple[float, float],
+    sector: Sector,
+    contact: Plane,
     dynamic_range: float,
     gain: float,
 ) -> Field:
@@ -23,56 +46,57 @@ def scan(
     Each voxel scatters with a random phase. The echoes are summed over the point spread function, a Gaussian whose
     width across the beam is least at the focus and grows with the distance from it. So speckle is Rayleigh
     distributed where the tissue is even, its grain has the size of the point spread function, and edges are blurred
-    as much as the speckle. What lies behind absorbing tissue is darker.
+    as much as the speckle. What lies behind absorbing tissue on the same beam is darker.
 
     Args:
         random: Of phases, focus and noise.
         level: Of what is scattered back, in dB, shape ``(elevation, depth, lateral)``.
         absorption: On the way there and back, in dB per mm.
         spacing: Of the voxels, in mm.
-        contact: Loss for each direction of the beam, in dB, as a square image over the sector.
-        apex: How far the point from which all beams come lies before the volume, in mm.
-        opening: Tangents of half the sector's angles, of elevation and lateral.
+        sector: Where the beams run.
+        contact: Loss of each beam at the transducer, in dB; its shape says how many beams are followed.
         dynamic_range: From black to white, in dB.
         gain: Added to all levels, in dB.
     """
-    shape = level.shape
-    loss = np.cumsum(absorption, axis=1) * np.float32(spacing)
-    amplitude = np.exp((level - loss) * np.float32(np.log(10.0) / 20.0))
-    echoes = np.empty(shape, np.complex64)
-    echoes.real = amplitude * random.standard_normal(shape, np.float32)
-    echoes.imag = amplitude * random.standard_normal(shape, np.float32)
-    echoes = _along_the_beam(echoes, 0.45 / spacing)
-    focus, elevations, laterals = random.uniform(45.0, 90.0), _frequencies(shape[0]), _frequencies(shape[2])
-    image = np.empty(shape, np.float32)
-    for step in range(shape[1]):
-        depth = (step + 0.5) * spacing
-        width = 0.75 * np.hypot(1.0, (depth - focus) / 45.0) / spacing
-        response = np.exp(-2 * (np.pi * width) ** 2 * (1.4 * elevations[:, None] ** 2 + laterals**2))
+    echoes = _along_the_beam(_scattered(random, level, absorption, spacing, sector, contact), _WIDTH_ALONG / spacing)
+    depths = (np.arange(level.shape[1]) + 0.5) * spacing
+    focus = random.uniform(45.0, 90.0)
+    down, right = np.fft.fftfreq(level.shape[0])[:, None], np.fft.fftfreq(level.shape[2])
+    image = np.empty(level.shape, np.float32)
+    for step, depth in enumerate(depths):
+        width = _WIDTH_ACROSS * np.hypot(1.0, (depth - focus) / _FOCAL_LENGTH) / spacing
+        response = np.exp(-2 * (np.pi * width) ** 2 * (1.4 * down**2 + right**2))
         response /= np.sqrt((response**2).mean())
         plane = np.fft.ifft2(np.fft.fft2(echoes[:, step]) * response.astype(np.float32))
-        noise = 10 ** ((-66.0 + 14.0 * depth / (shape[1] * spacing)) / 20.0)
+        noise = 10 ** ((-66.0 + 14.0 * depth / depths[-1]) / 20.0)
         plane += noise * (random.standard_normal(plane.shape) + 1j * random.standard_normal(plane.shape))
-        decibels = 20.0 * np.log10(np.abs(plane) + 1e-6) - _contact_at(contact, shape, depth, spacing, apex, opening)
-        image[:, step] = 1.0 + (decibels + gain) / dynamic_range
+        image[:, step] = 1.0 + (20.0 * np.log10(np.abs(plane) + 1e-6) + gain) / dynamic_range
     return np.clip(image, 0.0, 1.0)
 
 
-def _contact_at(
-    contact: NDArray[np.float64],
-    shape: tuple[int, ...],
-    depth: float,
-    spacing: float,
-    apex: float,
-    opening: tuple[float, float],
-) -> NDArray[np.float64]:
-    """The loss of the beam that goes through each place of a plane."""
-    index = []
-    for side, tangent in ((shape[0], opening[0]), (shape[2], opening[1])):
-        places = (np.arange(side) + 0.5 - side / 2) * spacing / (depth + apex) / tangent
-        index.append(np.clip((0.5 + 0.5 * places) * len(contact), 0, len(contact) - 1).astype(int))
-    loss: NDArray[np.float64] = contact[index[0][:, None], index[1]]
-    return loss
+def _scattered(
+    random: np.random.Generator, level: Field, absorption: Field, spacing: float, sector: Sector, contact: Plane
+) -> NDArray[np.complex64]:
+    """What each voxel scatters, after the loss of its beam so far."""
+    echoes = np.empty(level.shape, np.complex64)
+    loss = contact.copy()
+    sides = level.shape[0], level.shape[2]
+    for step in range(level.shape[1]):
+        between = [2 * sector.reach(axis, (step + 0.5) * spacing) / loss.shape[axis] for axis in (0, 1)]
+        voxel_of_beam = [_nearest(loss.shape[k], between[k], sides[k], spacing) for k in (0, 1)]
+        beam_of_voxel = [_nearest(sides[k], spacing, loss.shape[k], between[k]) for k in (0, 1)]
+        loss += spacing * absorption[:, step][np.ix_(*voxel_of_beam)]
+        amplitude = 10 ** ((level[:, step] - loss[np.ix_(*beam_of_voxel)]) / 20.0)
+        echoes[:, step].real = amplitude * random.standard_normal(sides, np.float32)
+        echoes[:, step].imag = amplitude * random.standard_normal(sides, np.float32)
+    return echoes
+
+
+def _nearest(count: int, step: float, other: int, other_step: float) -> NDArray[np.int64]:
+    """For each of ``count`` places around a middle the index of the nearest of others around the same middle."""
+    places = (np.arange(count) + 0.5 - count / 2) * step
+    nearest: NDArray[np.int64] = np.clip(np.floor(places / other_step + other / 2), 0, other - 1).astype(np.int64)
+    return nearest
 
 
 def _along_the_beam(echoes: NDArray[np.complex64], width: float) -> NDArray[np.complex64]:
@@ -85,8 +109,3 @@ def _along_the_beam(echoes: NDArray[np.complex64], width: float) -> NDArray[np.c
     for shift, weight in zip(range(-reach, reach + 1), weights.astype(np.float32), strict=True):
         blurred[:, max(0, shift) : side + min(0, shift)] += weight * echoes[:, max(0, -shift) : side - max(0, shift)]
     return blurred
-
-
-def _frequencies(side: int) -> NDArray[np.float64]:
-    frequencies: NDArray[np.float64] = np.asarray(np.fft.fftfreq(side), np.float64)
-    return frequencies

@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from topoprior.imaging.phantoms.drawing import Image
 from topoprior.imaging.phantoms.random_field import random_field
 from topoprior.imaging.phantoms.sonography import scan
-from topoprior.imaging.phantoms.ultrasound_anatomy import APEX, DEPTH, OPENING, draw_uterus
+from topoprior.imaging.phantoms.ultrasound_anatomy import DEPTH, SECTOR, draw_uterus
 from topoprior.imaging.phantoms.ultrasound_echo import echo_of
 
 _SMALLEST = (24, 48, 48)
+_BEAMS = (160, 240)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,20 +77,20 @@ def _volume(random: np.random.Generator, shape: tuple[int, int, int], sector: bo
     uterus = draw_uterus(random, shape, sector=sector)
     placenta = uterus.placenta(shape[1])
     echo = echo_of(random, uterus, placenta)
-    poor = 16.0 * np.clip(random_field(random, (96, 96), 5.0) - random.uniform(0.7, 1.6), 0.0, 1.2)
+    poor = 16.0 * np.clip(random_field(random, _BEAMS, 8.0) - random.uniform(0.7, 1.6), 0.0, 1.2)
     image = scan(
         random,
         echo.level,
         echo.absorption,
         spacing=uterus.spacing,
-        contact=poor + 1.5 * random_field(random, (96, 96), 2.0),
-        apex=APEX,
-        opening=OPENING,
+        sector=SECTOR,
+        contact=poor + 1.5 * random_field(random, _BEAMS, 3.0),
         dynamic_range=random.uniform(48.0, 60.0),
         gain=random.uniform(-4.0, 4.0),
     )
     if sector:
-        depths = (np.arange(shape[1]) + 0.5)[:, None] * uterus.spacing
-        for side, tangent in ((uterus.elevation[:, None, None], OPENING[0]), (uterus.lateral, OPENING[1])):
-            image *= np.abs(side) < tangent * (depths + APEX)
+        for step in range(shape[1]):
+            depth = (step + 0.5) * uterus.spacing
+            image[np.abs(uterus.elevation) >= SECTOR.reach(0, depth), step] = 0.0
+            image[:, step, np.abs(uterus.lateral) >= SECTOR.reach(1, depth)] = 0.0
     return image, placenta.astype(np.uint8)

@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 
 from topoprior.imaging.phantoms.drawing import Mask
 from topoprior.imaging.phantoms.random_field import random_field
+from topoprior.imaging.phantoms.sonography import Sector
 
 Surface = NDArray[np.float64]
 Places = NDArray[np.float64]
 DEPTH = 144.0
-# Half of the opening of the sector, as tangents; its apex lies behind the transducer.
-APEX = 45.0
-OPENING = (0.62, 0.95)
+SECTOR = Sector(apex=45.0, opening=(0.62, 0.95))
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +115,7 @@ def _lobes(random: np.random.Generator, angle: Surface) -> Surface:
 
 def _in_sector(elevation: Surface, lateral: Surface, depth: float) -> Mask:
     """Whether places lie within the sector at a depth, and so at all that are greater."""
-    return (np.abs(elevation) < OPENING[0] * (depth + APEX)) & (np.abs(lateral) < OPENING[1] * (depth + APEX))
+    return (np.abs(elevation) < SECTOR.reach(0, depth)) & (np.abs(lateral) < SECTOR.reach(1, depth))
 
 
 def _greatest_of_neighbours(field: NDArray[np.int64]) -> NDArray[np.int64]:
