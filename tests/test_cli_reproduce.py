@@ -16,6 +16,9 @@ import toy_experiment
 from topoprior.cli import run
 from topoprior.cli.reproduce import Common, _command, reproduce
 
+# The experiments of the package, each with an option of its own.
+OWN_OPTIONS = {"mnist": ("lines", [2, 4]), "myocardium": ("labelled", [10]), "acdc": ("folds", 3)}
+
 
 @pytest.fixture(autouse=True)
 def toy():
@@ -92,7 +95,7 @@ def test_what_is_wrong_is_said(tmp_path, capsys, words, error):
     assert capsys.readouterr().err.strip() == error
 
 
-@pytest.mark.parametrize("experiment", ["toy", "mnist", "myocardium"])
+@pytest.mark.parametrize("experiment", ["toy", *OWN_OPTIONS])
 def test_a_folder_with_something_else_is_left_alone(tmp_path, capsys, experiment):
     (tmp_path / "report.html").write_text("mine")
     assert run(["reproduce", experiment, "-o", str(tmp_path)]) == 1
@@ -162,7 +165,7 @@ def test_processes_of_a_killed_command_end_too(tmp_path):
     assert [child for child in children if Path(f"/proc/{child}").exists()] == []
 
 
-@pytest.mark.parametrize("experiment", ["mnist", "myocardium"])
+@pytest.mark.parametrize("experiment", OWN_OPTIONS)
 def test_the_help_answers_at_once(experiment, capsys):
     assert run(["reproduce", "--help"]) == 0
     assert experiment in capsys.readouterr().out
@@ -172,21 +175,11 @@ def test_the_help_answers_at_once(experiment, capsys):
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.splitlines()[-1] == "False False"
-    for option in (
-        "--preset",
-        "--recipe",
-        "--data",
-        "--output",
-        "--seed",
-        "--jobs",
-        "--device",
-        "--overwrite",
-        "--json",
-    ):
-        assert option in said
+    for option in ("preset", "data", "output", "seed", "jobs", "device", "overwrite", "json"):
+        assert f"--{option}" in said
 
 
-@pytest.mark.parametrize("experiment", ["mnist", "myocardium"])
+@pytest.mark.parametrize("experiment", OWN_OPTIONS)
 def test_what_an_experiment_is_given(experiment, monkeypatch, capsys, tmp_path):
     import importlib
 
@@ -199,10 +192,12 @@ def test_what_an_experiment_is_given(experiment, monkeypatch, capsys, tmp_path):
 
     monkeypatch.setattr(importlib.import_module(f"topoprior.experiments.{experiment}"), "run", fake)
     monkeypatch.chdir(tmp_path)
-    assert run(["reproduce", experiment, "--lines", "2", "4", "--preset", "paper", "--jobs", "2"]) == 0
+    option, value = OWN_OPTIONS[experiment]
+    own = [f"--{option}", *map(str, value if isinstance(value, list) else [value])]
+    assert run(["reproduce", experiment, *own, "--preset", "paper", "--jobs", "2"]) == 0
     assert capsys.readouterr().out.splitlines() == ["m", "2", "", f"Look at topoprior-{experiment}/report.html"]
     assert given["output"] == Path(f"topoprior-{experiment}")
-    assert given["lines"] == [2, 4]
+    assert given[option] == value
     shared = {"preset": "paper", "data": None, "seed": 0, "jobs": 2, "device": "auto"}
     assert {**given, **shared, "overwrite": False} == given
 

@@ -175,6 +175,52 @@ def myocardium(
     )
 
 
+@reproduce.command(usage="Usage: topoprior reproduce acdc [--data DIR] [OPTIONS]")
+def acdc(
+    *,
+    data: Annotated[
+        Path | None,
+        Parameter(
+            group=_OWN,
+            help="Folder of the ACDC challenge, best with training and testing in it. [default: patients made here]",
+            show_default=False,
+        ),
+    ] = None,
+    priors: Annotated[
+        Path | None,
+        Parameter(
+            group=_OWN,
+            help="A CSV table with the prior of each slice. [default: counted in the ground truth]",
+            show_default=False,
+        ),
+    ] = None,
+    classes: Annotated[
+        Literal["myocardium", "heart", "both"],
+        Parameter(
+            group=_OWN,
+            help="myocardium: as the paper; heart: both ventricles too, refined at once; both: one after the other.",
+        ),
+    ] = "myocardium",
+    folds: Annotated[
+        int | None,
+        Parameter(
+            group=_OWN,
+            help="How many parts the patients are dealt into, if there are no testing patients. "
+            "[default: as the preset]",
+            show_default=False,
+        ),
+    ] = None,
+    common: Common = _COMMON,
+) -> None:
+    """Stacks of heart slices: each slice of an unseen patient refined with the topology that it has.
+
+    Experiment 3: Dice as the challenge measures it, and how many slices have the right topology.
+    """
+    from topoprior.experiments import acdc as experiment
+
+    _reproduce("acdc", experiment.run, common, data=data, priors=priors, classes=classes, folds=folds)
+
+
 def _reproduce(name: str, run: Callable[..., dict[str, Any]], common: Common, **own: Any) -> None:
     """Run it, then print its table and where the report is.
 
