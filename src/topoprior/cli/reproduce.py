@@ -198,7 +198,7 @@ def acdc(
         Literal["myocardium", "heart", "both"],
         Parameter(
             group=_OWN,
-            help="myocardium: as the paper; heart: both ventricles too, refined at once; both: one after the other.",
+            help="myocardium: as the paper; heart: both ventricles too, refined at once; both: each in turn.",
         ),
     ] = "myocardium",
     folds: Annotated[
