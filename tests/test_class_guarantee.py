@@ -12,7 +12,9 @@ from torch import nn
 
 import topoprior as tp
 from oracles.flood_fill import betti_numbers
+from strategies import boundaries, constructions
 from topoprior import ClassPriors
+from topoprior.refinement.editing import label_search
 from topoprior.refinement.editing.label_canvas import LabelCanvas
 from topoprior.refinement.editing.label_deformation import deform_labels
 from topoprior.refinement.editing.label_layouts import draw, right_plan, starts
@@ -174,6 +176,55 @@ def test_random_maps_end_with_the_heart(rows, columns, seed, smoothing, construc
     for _ in range(smoothing):
         logits = nn.functional.avg_pool2d(logits, 3, 1, 1, count_include_pad=False)
     assert edited(logits.softmax(1), construction=construction).succeeded
+
+
+def smooth_noise(generator, classes, times, strength, shape=(9, 11)):
+    noise = strength * torch.randn(1, classes, *shape, generator=generator, dtype=torch.double)
+    for _ in range(times):
+        noise = nn.functional.avg_pool2d(noise, 3, 1, 1, count_include_pad=False)
+    return noise
+
+
+def priors_of(labels, classes, construction="T", boundary="background"):
+    """The numbers of all classes and unions but that of all classes."""
+    unions = [union for size in range(1, classes) for union in itertools.combinations(range(classes), size)]
+    return ClassPriors(
+        {union: betti_numbers(np.isin(labels, union), construction, boundary) for union in unions}, classes=classes
+    )
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 2**31), st.integers(2, 3), constructions, boundaries)
+def test_a_label_map_under_noise_gets_its_numbers_back(seed, classes, construction, boundary):
+    """All classes and unions of a random label map, of whatever numbers they are."""
+    options = {"construction": construction, "boundary": boundary}
+    generator = torch.Generator().manual_seed(seed)
+    labels = smooth_noise(generator, classes, times=4, strength=8).argmax(1)[0].numpy()
+    if len(np.unique(labels)) < classes:
+        return
+    noisy = (3.0 * softmax_of(labels, 1.0, classes) + smooth_noise(generator, classes, times=1, strength=4)).softmax(1)
+    assert edited(noisy, priors_of(labels, classes, **options), **options).succeeded
+
+
+def test_dead_ends_are_left(monkeypatch):
+    """A map where every edit that is left, and every pair of edits, makes something else wrong."""
+    generator = torch.Generator().manual_seed(53)
+    labels = smooth_noise(generator, 3, times=4, strength=8).argmax(1)[0].numpy()
+    noisy = (3.0 * softmax_of(labels, 1.0, 3) + smooth_noise(generator, 3, times=1, strength=4)).softmax(1)
+    priors = priors_of(labels, 3, "V")
+    assert edited(noisy, priors, construction="V").succeeded
+    monkeypatch.setattr(label_search, "MOST_MOVES", 0)
+    assert not edited(noisy, priors, construction="V").succeeded
+
+
+def test_where_the_map_leads_nowhere_one_starts_from_a_single_class(monkeypatch):
+    """The numbers of one label map, wanted of another."""
+    generator = torch.Generator().manual_seed(20)
+    priors = priors_of(smooth_noise(generator, 3, times=4, strength=8).argmax(1)[0].numpy(), 3)
+    other = smooth_noise(generator, 3, times=2, strength=9).softmax(1)
+    assert edited(other, priors).succeeded
+    monkeypatch.setattr(label_search, "MOST_EMPTY", 0)
+    assert not edited(other, priors).succeeded
 
 
 # Against all label maps

@@ -4,12 +4,15 @@ Every edit is tried, the Betti numbers of all entries are counted anew, and it i
 priors has become smaller: first those that bring most for their cost. Where no single edit helps, pairs are tried.
 Where no pair helps either, or so much is wrong that edits gain nothing, a label map that is known to be right is
 deformed towards the map. Where none is known, the search goes on from the nearest one: it makes the edit that harms
-least, never comes back to a label map where it has been, and so gets out of dead ends.
+least, never comes back to a label map where it has been, and so gets out of dead ends. At last it starts from a single
+class everywhere, and what it finds is deformed towards the map.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
 
 from topoprior.refinement.editing.label_deformation import deform_labels
 from topoprior.refinement.editing.label_edits import label_edits
@@ -29,6 +32,7 @@ MOST_EDITS = 300
 MOST_SECOND = 60
 MOST_MOVES = 60
 MOST_WAYS = 120
+MOST_EMPTY = 2
 WANDERING_TRACES = 3
 BREADTH = 4
 LEAST = 1e-6
@@ -49,8 +53,12 @@ def search_labels(canvas: LabelCanvas) -> None:
     best = min(ends, key=lambda labels: (canvas.error_of(labels), canvas.cost(labels)))
     if (best != canvas.labels).any():
         canvas.keep(best)
-    if canvas.error and (found := _wander(canvas)) is not None:
-        canvas.keep(deform_labels(canvas, found))
+    if canvas.error:
+        empty = [np.full_like(canvas.labels, k) for k in range(canvas.members.shape[1])]
+        ways = (_wander(canvas, start) for start in (canvas.labels, *empty[:MOST_EMPTY]))
+        found = next((labels for labels in ways if labels is not None), None)
+        if found is not None:
+            canvas.keep(deform_labels(canvas, found))
 
 
 def _from_layouts(canvas: LabelCanvas) -> list[Array]:
@@ -110,9 +118,10 @@ def _pair(canvas: LabelCanvas, tried: list[Tried]) -> bool:
     return best is not None
 
 
-def _wander(canvas: LabelCanvas) -> Array | None:
+def _wander(canvas: LabelCanvas, labels: Array) -> Array | None:
     """A label map in which all priors hold, by edits of which some make it worse; None if it is not found."""
-    labels = canvas.labels
+    if not canvas.error_of(labels):
+        return labels
     seen = {labels.tobytes()}
     for _ in range(MOST_MOVES):
         moves: list[tuple[int, float, int, Array]] = []
