@@ -7,16 +7,14 @@ from cyclopts import Group, Parameter
 
 from topoprior.cli.inputs import images_of
 from topoprior.cli.options import (
-    Backend,
     Boundary,
     Construction,
     Csv,
-    Jobs,
     Journal,
     Json,
     Overwrite,
-    Scheduler,
     Slices,
+    Workers,
 )
 from topoprior.cli.output import (
     check_all_done,
@@ -112,9 +110,7 @@ def audit(
     ] = None,
     construction: Annotated[Construction, Parameter(group=_METHOD)] = "T",
     boundary: Annotated[Boundary, Parameter(group=_METHOD)] = "background",
-    jobs: Jobs = 1,
-    backend: Backend = "threading",
-    scheduler: Scheduler = None,
+    workers: Workers = Workers(),  # noqa: B008  # frozen
     journal: Journal = None,
     overwrite: Overwrite = False,
     json: Json = False,
@@ -148,9 +144,7 @@ def audit(
     files = _files(labels)
     image_of = _image_of(images, labels)
     counter = LabelCounter(stated, threshold, slices, unions)
-    counted, failures = _count(
-        counter, files, jobs=jobs, backend=backend, scheduler=scheduler, journal=journal, overwrite=overwrite
-    )
+    counted, failures = _count(counter, files, **workers.arguments(), journal=journal, overwrite=overwrite)
     if not counted:
         check_all_done(failures, total=len(files))
     findings = _findings(counter, counted, given=given, table=priors, share=coverage, setting=(construction, boundary))

@@ -9,17 +9,15 @@ from cyclopts import Parameter
 
 from topoprior.cli.inputs import images_of
 from topoprior.cli.options import (
-    Backend,
     Boundary,
     Construction,
     Csv,
     Files,
-    Jobs,
     Journal,
     Json,
     Overwrite,
-    Scheduler,
     Slices,
+    Workers,
 )
 from topoprior.cli.output import (
     check_all_done,
@@ -58,9 +56,7 @@ def barcode(
     construction: Construction = "T",
     boundary: Boundary = "background",
     overwrite: Overwrite = False,
-    jobs: Jobs = 1,
-    backend: Backend = "threading",
-    scheduler: Scheduler = None,
+    workers: Workers = Workers(),  # noqa: B008  # frozen
     journal: Journal = None,
     json: Json = False,
     csv: Csv = False,
@@ -85,9 +81,7 @@ def barcode(
             _Listing(**settings),
             [_Map(*places) for places in zip(maps, pictures, strict=True)],
             name=lambda each: str(each.file),
-            jobs=jobs,
-            backend=backend,
-            scheduler=scheduler,
+            **workers.arguments(),
             reads=lambda each: [each.file],
             writes=lambda each: [] if each.picture is None else [each.picture],
             overwrite=overwrite,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from topoprior.cli.inputs import images_of
-from topoprior.cli.options import Backend, Boundary, Construction, Csv, Files, Jobs, Journal, Json, Scheduler, Slices
+from topoprior.cli.options import Boundary, Construction, Csv, Files, Journal, Json, Slices, Workers
 from topoprior.cli.output import (
     check_all_done,
     check_one_form,
@@ -34,9 +34,7 @@ def betti(
     slices: Slices = None,
     construction: Construction = "T",
     boundary: Boundary = "background",
-    jobs: Jobs = 1,
-    backend: Backend = "threading",
-    scheduler: Scheduler = None,
+    workers: Workers = Workers(),  # noqa: B008  # frozen
     journal: Journal = None,
     json: Json = False,
     csv: Csv = False,
@@ -55,9 +53,7 @@ def betti(
         outcome = for_each(
             count,
             images,
-            jobs=jobs,
-            backend=backend,
-            scheduler=scheduler,
+            **workers.arguments(),
             reads=lambda path: [path],
             journal=journal,
             settings={"command": "betti", **asdict(count)},

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Group, Parameter
 
 from topoprior.cli.options import (
-    Backend,
     Boundary,
     Construction,
-    Jobs,
     Journal,
     Json,
     Overwrite,
-    Scheduler,
     Slices,
+    Workers,
 )
 from topoprior.cli.output import check_all_done, failures_told, note, print_json, print_table, progress
 
@@ -94,9 +92,7 @@ def evaluate(
     ] = None,
     construction: Annotated[Construction, Parameter(group=_METHOD)] = "T",
     boundary: Annotated[Boundary, Parameter(group=_METHOD)] = "background",
-    jobs: Jobs = 1,
-    backend: Backend = "threading",
-    scheduler: Scheduler = None,
+    workers: Workers = Workers(),  # noqa: B008  # frozen
     journal: Journal = None,
     overwrite: Overwrite = False,
     json: Json = False,
@@ -132,9 +128,7 @@ def evaluate(
     _check_outputs(output, report, overwrite=overwrite)
     other = None if compare is None else read_scores(compare)
     pairs = find_pairs(predictions, labels, images=images, probabilities=probabilities)
-    scored, failures = _score(
-        judge, pairs, jobs=jobs, backend=backend, scheduler=scheduler, journal=journal, overwrite=overwrite
-    )
+    scored, failures = _score(judge, pairs, **workers.arguments(), journal=journal, overwrite=overwrite)
     if not scored:
         check_all_done(failures, total=len(pairs))
     _remarks(scored)

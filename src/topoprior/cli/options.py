@@ -1,7 +1,8 @@
 """Arguments that several commands share, with one wording."""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
@@ -45,26 +46,34 @@ Json = Annotated[bool, Parameter(name="--json", help="Print one JSON document in
 
 Csv = Annotated[bool, Parameter(name="--csv", help="Print comma-separated values instead of a table.")]
 _JOBS = Group("Many files", sort_key=8)
-Jobs = Annotated[
-    int,
-    Parameter(name=("--jobs", "-j"), group=_JOBS, help="How many files at once; -1 for one on each core."),
-]
-Backend = Annotated[
-    Literal["threading", "loky", "dask", "ray"],
-    Parameter(
-        group=_JOBS,
-        help="Who does them. threading: threads; loky: processes; dask, ray: the workers of a cluster, by default one "
-        "of as many processes as there are jobs, on this machine.",
-    ),
-]
-Scheduler = Annotated[
-    str | None,
-    Parameter(
-        group=_JOBS,
-        help="With dask or ray: address of the cluster. [default: DASK_SCHEDULER_ADDRESS or RAY_ADDRESS, if set]",
-        show_default=False,
-    ),
-]
+
+
+@Parameter(name="*", group=_JOBS)
+@dataclass(frozen=True)
+class Workers:
+    """Who does the files: the arguments of `topoprior.jobs.for_each` with these names."""
+
+    jobs: Annotated[int, Parameter(name=("--jobs", "-j"), help="How many files at once; -1 for one on each core.")] = 1
+    backend: Annotated[
+        Literal["threading", "loky", "dask", "ray"],
+        Parameter(
+            help="Who does them. threading: threads; loky: processes; dask, ray: the workers of a cluster, by default "
+            "one of as many processes as there are jobs, on this machine.",
+        ),
+    ] = "threading"
+    scheduler: Annotated[
+        str | None,
+        Parameter(
+            help="With dask or ray: address of the cluster. [default: DASK_SCHEDULER_ADDRESS or RAY_ADDRESS, if set]",
+            show_default=False,
+        ),
+    ] = None
+
+    def arguments(self) -> dict[str, Any]:
+        """As keywords."""
+        return asdict(self)
+
+
 Journal = Annotated[
     Path | None,
     Parameter(

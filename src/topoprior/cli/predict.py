@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Group, Parameter
 
 from topoprior.cli.inputs import images_of
-from topoprior.cli.options import Backend, Device, Files, Jobs, Json, Overwrite, Scheduler
+from topoprior.cli.options import Device, Files, Json, Overwrite, Workers
 from topoprior.cli.output import check_all_done, failures_told, note, print_json, print_table, progress
 
 if TYPE_CHECKING:
@@ -64,9 +64,7 @@ def predict(
     ] = None,
     device: Device = "auto",
     overwrite: Overwrite = False,
-    jobs: Jobs = 1,
-    backend: Backend = "threading",
-    scheduler: Scheduler = None,
+    workers: Workers = Workers(),  # noqa: B008  # frozen
     json: Json = False,
 ) -> None:
     """Segment images with a trained network.
@@ -94,9 +92,7 @@ def predict(
             prediction,
             planned,
             name=lambda job: job.name,
-            jobs=jobs,
-            backend=backend,
-            scheduler=scheduler,
+            **workers.arguments(),
             reads=lambda job: job.image.channels,
             writes=lambda job: job.writes,
             given=lambda job: None if job.wanted is None else job.wanted.told(),

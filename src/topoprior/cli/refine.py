@@ -12,20 +12,18 @@ from cyclopts import Group, Parameter
 from topoprior.cli.economy import EconomyOptions
 from topoprior.cli.inputs import images_of
 from topoprior.cli.options import (
-    Backend,
     Boundary,
     Classes,
     Construction,
     Csv,
     Device,
     Files,
-    Jobs,
     Json,
     Overwrite,
     Preset,
     Relation,
-    Scheduler,
     Slices,
+    Workers,
 )
 from topoprior.cli.output import (
     check_all_done,
@@ -181,9 +179,7 @@ def refine(
     device: Annotated[Device, Parameter(group=_METHOD)] = "auto",
     economy: EconomyOptions = EconomyOptions(),  # noqa: B008  # frozen
     overwrite: Overwrite = False,
-    jobs: Jobs = 1,
-    backend: Backend = "threading",
-    scheduler: Scheduler = None,
+    workers: Workers = Workers(),  # noqa: B008  # frozen
     json: Json = False,
     csv: Csv = False,
 ) -> None:
@@ -259,9 +255,7 @@ def refine(
             refinement if on_slice is None else replace(refinement, on_slice=on_slice),
             planned,
             name=lambda job: str(job.source),
-            jobs=jobs,
-            backend=backend,
-            scheduler=scheduler,
+            **workers.arguments(),
             reads=lambda job: [job.source],
             writes=lambda job: job.writes,
             given=lambda job: job.wanted.told(),

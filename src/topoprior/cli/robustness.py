@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from cyclopts import Group, Parameter
 
 from topoprior.cli.options import (
-    Backend,
     Boundary,
     Construction,
     Csv,
     Device,
-    Jobs,
     Journal,
     Json,
     Overwrite,
-    Scheduler,
     Slices,
+    Workers,
 )
 from topoprior.cli.output import (
     check_all_done,
@@ -144,9 +142,7 @@ def robustness(
     output: Annotated[
         Path | None, Parameter(name=("--output", "-o"), help="Write every case at every level to this CSV file.")
     ] = None,
-    jobs: Jobs = 1,
-    backend: Backend = "threading",
-    scheduler: Scheduler = None,
+    workers: Workers = Workers(),  # noqa: B008  # frozen
     journal: Journal = None,
     overwrite: Overwrite = False,
     json: Json = False,
@@ -204,9 +200,7 @@ def robustness(
             trials,
             items,
             name=lambda trial: trial.name,
-            jobs=jobs,
-            backend=backend,
-            scheduler=scheduler,
+            **workers.arguments(),
             reads=lambda trial: trial.pair.files,
             overwrite=overwrite,
             journal=journal,
