@@ -129,7 +129,7 @@ def test_a_refined_cell_holds_what_refine_gives(finished, monkeypatch):
     for place in range(3):
         one = tp.refine(
             network, corrupted[place : place + 1], LOOP, activation="sigmoid",
-            weight=0.02, learning_rate=1e-3, max_steps=4,
+            weight=0.02, learning_rate=1e-3, max_steps=4, patience=None,
         )  # fmt: skip
         assert cell["refined"]["error"][place] == pytest.approx(
             (one.output - clean[place]).square().mean().item(), abs=2e-6

@@ -65,7 +65,7 @@ RECIPES: dict[RecipeName, Recipe] = {
             one_cycle=True,
             keep_best=True,
         ),
-        Refinement(weight=0.02, learning_rate=3e-4, max_steps=100),
+        Refinement(weight=0.02, learning_rate=1e-3, max_steps=40),
         controls=True,
     ),
     "official": Recipe(
@@ -78,7 +78,7 @@ RECIPES: dict[RecipeName, Recipe] = {
             one_cycle=False,
             keep_best=False,
         ),
-        Refinement(weight=0.1, learning_rate=1e-5, max_steps=100, patience=None, essential="drop", max_bars=20),
+        Refinement(weight=0.1, learning_rate=1e-5, max_steps=100, essential="drop", max_bars=20),
         controls=False,
     ),
 }

@@ -57,8 +57,8 @@ def write_page(
         introduction=(
             f"The first experiment of Clough et al. (2022), IEEE TPAMI 44(12), on {results['source']}: digits lose m "
             f"rows and m columns of their spectrum. A U-net trained on {bench.settings.labelled} pairs cleans them. "
-            f"It is then adapted to each of {bench.settings.test_digits} test digits on its own (equation 5), until "
-            "that has the topology that its prior states. A classifier that has seen clean digits only reads them "
+            f"It is then adapted to each of {bench.settings.test_digits} test digits on its own (equation 5), "
+            "towards the topology that its prior states. A classifier that has seen clean digits only reads them "
             "before and after."
         ),
         sections=_sections(results, drawn),
@@ -162,9 +162,7 @@ def _drawings(
 def _deviations(results: Mapping[str, Any], bench: Bench) -> list[str]:
     """What was done otherwise than in the paper, or where it does not say."""
     denoiser, refinement = bench.recipe.denoiser, bench.recipe.refinement
-    steps = (
-        "all steps are taken" if refinement.patience is None else "it stops when the topology is right with a margin"
-    )
+    steps = f"by Adam, {refinement.learning_rate:g}, {refinement.max_steps} steps, of which the last state is kept"
     common = (
         "Which 1000 test digits the paper took is unknown: ours are drawn at random from the test set.",
         "Corrupted images are divided by their largest value, as in the authors' code; no line is protected.",
