@@ -54,14 +54,15 @@ def guarantee(
     Of a range the nearest allowed number is aimed at; what the prior does not care about may change.
 
     In 1-D and 2-D the mask is always right; what does not fit into the image is refused (below). In 3-D components,
-    cavities and tunnels are edited likewise and all Betti numbers counted after each edit, but cutting the wrong tunnel
-    may make others, so `succeeded` has to be looked at: it may be False for crowded volumes.
+    cavities and tunnels are edited likewise and all Betti numbers counted after each edit. Cutting the wrong tunnel may
+    make others; where no edit helps, a block of cavities with pierced plates is deformed towards the map. So it is
+    right wherever these fit; in volumes more crowded than that `succeeded` may be False.
 
     **What an image can carry.** Of m x n pixels with ``boundary="background"``, halves rounded up:
 
     - ``"T"``: at most m/2 * n/2 components, (m - 2)(n - 2)/2 holes;
     - ``"V"``: at most m n/2 components, (m - 2)/2 * (n - 2)/2 holes;
-    - of both together, in round numbers, as many as 4 b0 + 2 b1 <= m n (``"T"``), 2 b0 + 4 b1 <= m n (``"V"``);
+    - both together up to 4 b0 + 2 b1 = 3/4 m n (``"T"``) or 2 b0 + 4 b1 = 3/4 m n (``"V"``), from 16 x 16 pixels on;
     - ``boundary="foreground"`` has b0 and b1 if the other construction with background has (b1 + 1, b0 - 1).
 
     How much it is exactly is known where one side has at most 5 pixels and the other at most 24. In other images some
@@ -73,8 +74,9 @@ def guarantee(
     summing to 1.
     Where edits do not get there, a drawing of boxes and shells with the wanted numbers is deformed towards the map. So
     in 2-D with the outside as background, `presets.short_axis_heart` is always reached in an image of 3 x 4 pixels or
-    more. Priors for which no such drawing is known, and with the outside as foreground, may end with ``succeeded``
-    False.
+    more, and so are other priors for which such a drawing is known. Where none is known, or none fits, the search goes
+    on over worse label maps; it nearly always succeeds for priors that a label map like this one has, but may end with
+    ``succeeded`` False.
 
     Args:
         probability: One map, shape ``(1, channel, *spatial)`` with 1 to 3 spatial axes, tensor or array, values in
