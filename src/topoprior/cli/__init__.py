@@ -14,6 +14,7 @@ from topoprior.cli.barcode import barcode
 from topoprior.cli.betti import betti
 from topoprior.cli.demo import demo
 from topoprior.cli.evaluate import evaluate
+from topoprior.cli.label_priors import label_priors
 from topoprior.cli.output import FilesFailed
 from topoprior.cli.predict import predict
 from topoprior.cli.priors import priors
@@ -51,11 +52,12 @@ for _command, _arguments in (
     (evaluate, "PREDICTIONS LABELS "),
     (robustness, "[IMAGES LABELS] "),
     (audit, "LABELS... "),
+    (label_priors, "STACK... "),
     (priors, "--prior A=1,1 A+B=1,0 "),
     (predict, "FILE... --checkpoint BEST.safetensors -o OUT "),
     (train, "--config RUN.yaml [KEY=VALUE...] "),
 ):
-    _usage = f"Usage: topoprior {_command.__name__} {_arguments}[OPTIONS]"
+    _usage = f"Usage: topoprior {_command.__name__.replace('_', '-')} {_arguments}[OPTIONS]"
     app.command(_command, usage=_usage, help_epilogue="")
 app.command(reproduce)
 

@@ -68,6 +68,16 @@ def files_at(place: str | Path) -> list[Path]:
     return found
 
 
+def without_label_word(stem: str) -> str:
+    """A file name without its ending and without the word at its end that says that it is a label.
+
+    Examples:
+        >>> without_label_word("patient001_frame01_gt"), without_label_word("patient001_frame01")
+        ('patient001_frame01', 'patient001_frame01')
+    """
+    return _LABEL_WORD.sub("", stem)
+
+
 def labelled_images(images: str | Path, labels: str | Path) -> list[ImageFiles]:
     """Images with their labels, every one of them in a pair.
 
