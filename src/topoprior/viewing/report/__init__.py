@@ -7,6 +7,7 @@ from topoprior.viewing.report.evaluation import Evaluation, write_evaluation
 from topoprior.viewing.report.experiment import Figure, Section, Table, write_experiment_report
 from topoprior.viewing.report.html import environment
 from topoprior.viewing.report.refinement import write_report
+from topoprior.viewing.report.volume import Volume
 
 __all__ = [
     "Bar",
@@ -19,6 +20,7 @@ __all__ = [
     "Mark",
     "Section",
     "Table",
+    "Volume",
     "environment",
     "write_audit",
     "write_evaluation",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from topoprior.viewing.report.html import Page, data_address
 from topoprior.viewing.report.provenance import commit
+from topoprior.viewing.report.volume import Volume
 
 if TYPE_CHECKING:
     import os
@@ -114,12 +115,12 @@ class Section:
     Args:
         title: Its heading.
         text: Plain text; an empty line begins a new paragraph.
-        parts: Tables and figures below it, in this order.
+        parts: Tables, figures and volumes below it, in this order.
     """
 
     title: str
     text: str = ""
-    parts: Sequence[Table | Figure] = field(default=())
+    parts: Sequence[Table | Figure | Volume] = field(default=())
 
     @property
     def paragraphs(self) -> list[str]:
@@ -169,6 +170,7 @@ def write_experiment_report(
         title=title,
         introduction=introduction,
         sections=[_shown(section) for section in sections],
+        turnable=any(isinstance(part, Volume) for section in sections for part in section.parts),
         deviations=deviations,
         missing=missing,
         configuration={**configuration, "commit": commit() or "unknown"},
@@ -178,5 +180,13 @@ def write_experiment_report(
 
 def _shown(section: Section) -> dict[str, Any]:
     """What the template needs of it; its figures are drawn."""
-    parts = [(part, part.address() if isinstance(part, Figure) else "") for part in section.parts]
+    parts = [_part(part) for part in section.parts]
     return {"title": section.title, "paragraphs": section.paragraphs, "parts": parts}
+
+
+def _part(part: Table | Figure | Volume) -> dict[str, Any]:
+    if isinstance(part, Figure):
+        return {"kind": "figure", "part": part, "address": part.address()}
+    if isinstance(part, Volume):
+        return {"kind": "volume", "part": part, "content": part.content()}
+    return {"kind": "table", "part": part}

@@ -41,7 +41,8 @@ class Page:
 
     def write(self, **content: object) -> Path:
         """Fill the template, write the file, and return its path."""
-        html = self._template.render(**content, environment=environment(), sorting=sorting_script())
+        scripts = {"sorting": script("sorting.js"), "turning": script("volume.js")}
+        html = self._template.render(**content, environment=environment(), **scripts)
         with new_file(self.path, overwrite=self.overwrite) as temporary:
             temporary.write_text(html, encoding="utf-8")
         return self.path
@@ -71,9 +72,9 @@ def environment() -> dict[str, str]:
     return found
 
 
-def sorting_script() -> dict[str, str]:
-    """The only script that a page may hold, and the hash by which a browser lets it, and no other, run."""
-    text = files(_PLACE).joinpath("sorting.js").read_text(encoding="utf-8")
+def script(name: str) -> dict[str, str]:
+    """A script beside this file, and the hash by which a browser lets it, and no other, run."""
+    text = files(_PLACE).joinpath(name).read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
     return {"text": text, "hash": f"sha256-{digest}"}
 
