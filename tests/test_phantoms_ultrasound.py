@@ -168,6 +168,7 @@ def test_a_random_field_is_as_smooth_as_it_should_be():
     ("arguments", "rule"),
     [
         ({"count": 0}, "count must be at least 1, got 0"),
+        ({"count": 1, "views": 0}, "views must be at least 1, got 0"),
         ({"shape": (23, 48, 48)}, "shape must be three sides of at least (24, 48, 48), got (23, 48, 48)"),
         ({"shape": (96, 240)}, "shape must be three sides of at least (24, 48, 48), got (96, 240)"),
     ],
@@ -175,3 +176,13 @@ def test_a_random_field_is_as_smooth_as_it_should_be():
 def test_bad_arguments(arguments, rule):
     with pytest.raises(ValueError, match=re.escape(rule)):
         phantoms.ultrasound(**{"count": 1, **arguments})
+
+
+def test_views_of_a_patient_share_the_label_and_nothing_else():
+    seen = phantoms.ultrasound(3, shape=SMALL, seed=4, views=2)
+    assert np.array_equal(seen.labels[0], seen.labels[1])
+    assert not np.array_equal(seen.labels[0], seen.labels[2])
+    inside = seen.labels[0] > 0
+    assert np.corrcoef(seen.images[0, 0][inside], seen.images[1, 0][inside])[0, 1] < 0.5
+    assert np.array_equal(phantoms.ultrasound(1, shape=SMALL, seed=4, views=2).images[0], seen.images[0])
+    assert np.array_equal(phantoms.ultrasound(1, shape=SMALL, seed=4).labels[0], seen.labels[0])

@@ -34,7 +34,7 @@ class UltrasoundPhantoms:
 
 
 def ultrasound(
-    count: int, *, shape: tuple[int, int, int] = (96, 240, 256), seed: int = 0, sector: bool = True
+    count: int, *, shape: tuple[int, int, int] = (96, 240, 256), seed: int = 0, sector: bool = True, views: int = 1
 ) -> UltrasoundPhantoms:
     """Volumes of a placenta in the third trimester: one component without tunnels and cavities.
 
@@ -49,11 +49,13 @@ def ultrasound(
         count: Number of volumes, at least 1. Each takes 4 bytes per voxel, 24 MB at the full shape, and its label a
             quarter of that.
         shape: Voxels along elevation, depth and lateral; at least (24, 48, 48).
-        seed: Of every random choice. Volume ``i`` depends on ``seed``, ``shape``, ``sector`` and ``i`` only.
+        seed: Of every random choice. Volume ``i`` depends on ``seed``, ``shape``, ``sector``, ``views`` and ``i`` only.
         sector: Whether what lies beside the beams of a convex transducer is black. The label never reaches there.
+        views: So many volumes in a row show one patient: the same uterus and placenta, and so the same label, with
+            another fetus before it, other shadows, speckle and gain.
 
     Raises:
-        ValueError: If ``count`` is less than 1 or ``shape`` is not three sides of at least these.
+        ValueError: If ``count`` or ``views`` is less than 1 or ``shape`` is not three sides of at least these.
 
     Examples:
         >>> phantoms = ultrasound(1, shape=(24, 48, 56))
@@ -63,18 +65,26 @@ def ultrasound(
         >>> tp.betti_numbers(phantoms.labels[:, None])[0, 0].tolist()
         [1, 0, 0]
     """
-    if count < 1:
-        raise ValueError(f"count must be at least 1, got {count}")
+    for name, value in (("count", count), ("views", views)):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
     if len(shape) != 3 or any(side < least for side, least in zip(shape, _SMALLEST, strict=True)):
         raise ValueError(f"shape must be three sides of at least {_SMALLEST}, got {tuple(shape)}")
     images, labels = np.empty((count, 1, *shape), np.float32), np.empty((count, *shape), np.uint8)
-    for k, stream in enumerate(np.random.SeedSequence(seed).spawn(count)):
-        images[k, 0], labels[k] = _volume(np.random.default_rng(stream), shape, sector)
+    patients = np.random.SeedSequence(seed).spawn(-(-count // views))
+    for k in range(count):
+        patient, view = divmod(k, views)
+        anatomy = random = np.random.default_rng(patients[patient])
+        if views > 1:
+            random = np.random.default_rng([seed, patient, view])
+        images[k, 0], labels[k] = _volume(anatomy, random, shape, sector)
     return UltrasoundPhantoms(images, labels, DEPTH / shape[1])
 
 
-def _volume(random: np.random.Generator, shape: tuple[int, int, int], sector: bool) -> tuple[Image, NDArray[np.uint8]]:
-    uterus = draw_uterus(random, shape, sector=sector)
+def _volume(
+    anatomy: np.random.Generator, random: np.random.Generator, shape: tuple[int, int, int], sector: bool
+) -> tuple[Image, NDArray[np.uint8]]:
+    uterus = draw_uterus(anatomy, shape, sector=sector)
     placenta = uterus.placenta(shape[1])
     echo = echo_of(random, uterus, placenta)
     poor = 16.0 * np.clip(random_field(random, _BEAMS, 8.0) - random.uniform(0.7, 1.6), 0.0, 1.2)
