@@ -75,8 +75,8 @@ def guarantee(
     Where edits do not get there, a drawing of boxes and shells with the wanted numbers is deformed towards the map. So
     in 2-D with the outside as background, `presets.short_axis_heart` is always reached in an image of 3 x 4 pixels or
     more, and so are other priors for which such a drawing is known. Where none is known, or none fits, the search goes
-    on over worse label maps; it nearly always succeeds for priors that a label map like this one has, but may end with
-    ``succeeded`` False.
+    on over worse label maps, in small images; it nearly always succeeds for priors that a label map like this one has,
+    but may end with ``succeeded`` False.
 
     Args:
         probability: One map, shape ``(1, channel, *spatial)`` with 1 to 3 spatial axes, tensor or array, values in

@@ -31,6 +31,7 @@ MOST_TRACES = 5
 MOST_EDITS = 300
 MOST_SECOND = 60
 MOST_MOVES = 60
+MOST_WORK = 40_000  # moves times pixels: a move takes as long as the image is large
 MOST_WAYS = 120
 MOST_EMPTY = 2
 WANDERING_TRACES = 3
@@ -123,7 +124,7 @@ def _wander(canvas: LabelCanvas, labels: Array) -> Array | None:
     if not canvas.error_of(labels):
         return labels
     seen = {labels.tobytes()}
-    for _ in range(MOST_MOVES):
+    for _ in range(min(MOST_MOVES, MOST_WORK // labels.size)):
         moves: list[tuple[int, float, int, Array]] = []
         for edit in label_edits(canvas, labels, WANDERING_TRACES)[:MOST_WAYS]:
             edited = canvas.with_pixels(labels, edit.pixels, edit.classes)
