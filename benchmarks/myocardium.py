@@ -38,6 +38,7 @@ def _part(file: Path) -> str:
             "topology": f"{one['gain']:+.1f}",
             "largest p": f"{one['p']:.2g}",
             "above all": "yes" if one["above_all"] else "no",
+            "above the paper's": "yes" if one["above_the_papers"] else "no",
             "Dice against pseudo-labels": f"{one['dice_gain']:+.1f}",
             "p of it": f"{one['dice_p']:.2g}",
         }

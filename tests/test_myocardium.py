@@ -242,7 +242,10 @@ def test_a_gain_over_every_baseline_is_told_from_one_over_some():
     assert won["p"] == pytest.approx(2 / 2**6)
     assert (lost["method"], lost["above_all"], lost["gain"]) == ("pseudo-labels+prior", False, 0)
     rival = tables.verdicts([made_up(0, right=("prior", "crf"))])[0]
-    assert (rival["above_all"], rival["strongest"]) == (False, "crf")
+    assert (rival["above_all"], rival["above_the_papers"], rival["strongest"]) == (False, False, "crf")
+    other = tables.verdicts([made_up(0, right=("prior", "components"))])[0]
+    assert (other["above_all"], other["above_the_papers"], other["strongest"]) == (False, True, "components")
+    assert other["p_of_the_papers"] == pytest.approx(2 / 2**6)
     words = [row[6] for row in tables.verdict_table([won, lost, {**won, "p": 0.06}]).rows]
     assert sorted(words) == ["no", "yes", "yes, not significantly"]
 
