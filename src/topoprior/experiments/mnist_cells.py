@@ -42,7 +42,7 @@ class Refinement:
     """Equation 5 as `refine_many` takes it.
 
     All steps are taken, and the last state is kept. To stop at the first state with the right topology leaves wrong
-    bars nearly as long as they were, and of the gain in digits read right only a part.
+    bars nearly as long as they were; on 300 training digits it brought a quarter of the gain in digits read right.
 
     Attributes:
         weight: Lambda.
