@@ -11,22 +11,23 @@ from acdc_patients import write_patient
 from topoprior.experiments import acdc, acdc_training
 from topoprior.experiments.acdc_phantoms import write_phantom_patients
 from topoprior.experiments.acdc_refinement import WAYS
-from topoprior.experiments.acdc_tables import position
-from topoprior.experiments.acdc_training import Settings, patients_in, splits
+from topoprior.experiments.acdc_scores import position
+from topoprior.experiments.acdc_splits import patients_in, splits
+from topoprior.experiments.acdc_training import Settings
 from topoprior.imaging.datasets.acdc import find_patients, read_frame
 
 TINY = Settings(
     spacing=1.5,
-    size=32,
+    size=24,
     network="small_unet",
-    steps=30,
+    steps=12,
     batch_size=4,
     learning_rate=1e-2,
-    validate_every=15,
+    validate_every=6,
     folds=2,
     weights=(0.01, 0.1),
     learning_rates=(1e-3,),
-    max_steps=4,
+    max_steps=3,
 )
 
 
@@ -147,14 +148,14 @@ def test_killed_and_resumed(ran, tmp_path, tiny, monkeypatch):
     out = tmp_path / "out"
 
     def die_in_training(what, done, of):
-        if what == "training network_myocardium_fold2" and done == 20:
+        if what == "training network_myocardium_fold2" and done == 9:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         acdc.run(out, preset="paper", data=folder / "data", device="cpu", progress=die_in_training)
     assert {file.stem for file in (out / "cells").glob("*.json")} == {"network_myocardium_fold1"}
     begun = (out / "networks" / "network_myocardium_fold2" / "metrics.jsonl").read_text()
-    assert '"step": 15' in begun
+    assert '"step": 6' in begun
 
     def die_among_patients(what, done, of):
         if what == "refining unseen patients" and done == 3:

@@ -20,8 +20,10 @@ from topoprior.experiments.acdc_phantoms import write_phantom_patients
 from topoprior.experiments.acdc_priors import digest, priors_of
 from topoprior.experiments.acdc_refinement import WAYS, ChoiceCell, StackCell, Strength, Work, choose, refine_stack
 from topoprior.experiments.acdc_report import write_page
-from topoprior.experiments.acdc_tables import PAPER, main_table, summary
-from topoprior.experiments.acdc_training import NetworkCell, Settings, Split, patients_in, splits, train
+from topoprior.experiments.acdc_scores import summary
+from topoprior.experiments.acdc_splits import Split, patients_in, splits
+from topoprior.experiments.acdc_tables import PAPER, main_table
+from topoprior.experiments.acdc_training import NetworkCell, Settings, train
 from topoprior.experiments.cells import compute
 from topoprior.experiments.folder import open_folder, write_results
 from topoprior.imaging.datasets.acdc import PHASES

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from topoprior.experiments.acdc_refinement import WAYS, prediction
-from topoprior.experiments.acdc_tables import POSITIONS, slice_rows
+from topoprior.experiments.acdc_scores import POSITIONS, slice_rows
 from topoprior.imaging.datasets.acdc import MYOCARDIUM, PHASES, Stack, read_patient
 from topoprior.imaging.io import read_image
 from topoprior.viewing.orientation import View

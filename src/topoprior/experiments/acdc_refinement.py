@@ -217,12 +217,15 @@ def _ways(subject: Subject, cell: StackCell, max_steps: int) -> dict[str, list[R
 def _then_map(first: RefinementResult, prior: BettiPrior | ClassPriors) -> RefinementResult:
     """`refine_map` of what the network could not repair; the result speaks of both together."""
     second = refine_map(first.output, prior)
-    changed = second.mask != first.reference.ge(0.5) if first.mask.shape[1] == 1 else None
+    if first.reference.shape[1] == 1:
+        changed = second.mask != (first.reference >= 0.5)
+    else:
+        changed = second.labels != first.reference.argmax(1)
     return replace(
         second,
         reference=first.reference,
         betti_before=first.betti_before,
-        pixels_changed=first.pixels_changed if changed is None else int(changed.sum()),
+        pixels_changed=int(changed.sum()),
         steps=first.steps + second.steps,
         seconds=first.seconds + second.seconds,
     )
