@@ -106,8 +106,8 @@ def results(
         if chosen:
             pair = [_probabilities(folder, method, test.images[chosen[:1]]) for method in ("supervised", "prior")]
             caption = (
-                f"As Figure {name[6:]}: {fault}, {test.names[chosen[0]]}. Without the prior {words}. The "
-                f"largest gain in Dice of {len(chosen)} slices in all with this fault that the prior sets right."
+                f"As Figure {name[6:]}: {fault}, {test.names[chosen[0]]}. Without the prior {words}. Chosen for "
+                f"the largest gain in Dice; slices with this fault that the prior sets right: {len(chosen)}."
             )
             figures[name] = _barcodes(test, chosen[0], pair, caption)
     for name in ("figure7", *kinds):
