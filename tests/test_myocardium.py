@@ -126,7 +126,7 @@ def test_the_recipes_are_what_they_are_said_to_be():
     assert tuned.of(cell).supervised.batch_size == 10
     images = 10 * tuned.longer(cell).steps
     assert images == tuned.training.prior.steps * (10 + 10)
-    assert tuned.shortened().training.network.channels == (8, 16, 32, 64)
+    assert tuned.smaller().training.network.channels == (8, 16, 32, 64)
     assert "hardware" not in tuned.on("cpu").as_dict()
 
 

@@ -98,7 +98,7 @@ def run(
     Args:
         output: A folder, made if need be, for ``cells/`` (a JSON file each), ``networks/`` (of the first repeat),
             ``figures/``, ``results.json`` and ``report.html``.
-        preset: ``quick``: minutes; smaller networks, trained shorter. ``paper``: the whole protocol; days on two cores.
+        preset: ``quick``: minutes; smaller networks. ``paper``: the whole protocol; days on two cores.
         recipe: ``tuned``: ours, which gives every method its best. ``paper``: as far as the paper tells.
         source: ``phantom`` (made here), ``acdc`` (folder of patients), ``crops`` (npz) or ``biobank`` (folder of
             subjects); see `topoprior.imaging.datasets.short_axis`.
@@ -126,7 +126,7 @@ def run(
         ImportError: If an optional dependency is missing.
     """
     plan = _plan(preset, recipe, source, data, lines, labelled, repeats, seed)
-    trained = (RECIPES[recipe].shortened() if preset == "quick" else RECIPES[recipe]).on(device)
+    trained = (RECIPES[recipe].smaller() if preset == "quick" else RECIPES[recipe]).on(device)
     slices = _slices(source, data, plan.phantoms, myocardium)
     folder = open_folder(output, overwrite=overwrite)
     cells = _cells(plan, seed)
