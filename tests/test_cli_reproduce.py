@@ -17,7 +17,12 @@ from topoprior.cli import run
 from topoprior.cli.reproduce import Common, _command, reproduce
 
 # The experiments of the package, each with an option of its own.
-OWN_OPTIONS = {"mnist": ("lines", [2, 4]), "myocardium": ("labelled", [10]), "acdc": ("folds", 3)}
+OWN_OPTIONS = {
+    "mnist": ("lines", [2, 4]),
+    "myocardium": ("labelled", [10]),
+    "acdc": ("folds", 3),
+    "placenta": ("folds", 3),
+}
 
 
 @pytest.fixture(autouse=True)

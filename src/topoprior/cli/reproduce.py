@@ -221,6 +221,66 @@ def acdc(
     _reproduce("acdc", experiment.run, common, data=data, priors=priors, classes=classes, folds=folds)
 
 
+@reproduce.command(usage="Usage: topoprior reproduce placenta [--source SOURCE --data DIR] [OPTIONS]")
+def placenta(
+    *,
+    source: Annotated[
+        Literal["phantom", "folder", "hippocampus"],
+        Parameter(
+            group=_OWN,
+            help="Where the volumes come from. phantom: ultrasound made here, needs no data; folder: your own; "
+            "hippocampus: Task04 of the Medical Segmentation Decathlon, the union of its labels.",
+        ),
+    ] = "phantom",
+    data: Annotated[
+        Path | None,
+        Parameter(group=_OWN, help="Folder with images and labels, or imagesTr and labelsTr; for all but phantom."),
+    ] = None,
+    patients: Annotated[
+        str | None,
+        Parameter(
+            group=_OWN,
+            help="For folder, whose a volume is: a regular expression that finds the patient in its name; a table "
+            "X.csv with the columns volume and patient; or each, if every volume is another patient's.",
+        ),
+    ] = None,
+    values: Annotated[
+        list[int] | None,
+        Parameter(
+            group=_OWN,
+            consume_multiple=True,
+            help="For folder: the values that make up the structure in the labels. [default: 1]",
+            show_default=False,
+        ),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        Parameter(
+            group=_OWN,
+            help="How many parts the patients are dealt into. [default: 13, quick 4]",
+            show_default=False,
+        ),
+    ] = None,
+    common: Common = _COMMON,
+) -> None:
+    """Volumes of a solid body: each unseen one refined to one component without tunnels and cavities.
+
+    Experiment 4: Figures 11 and 12, on phantoms of placenta ultrasound or other volumes.
+    """
+    from topoprior.experiments import placenta as experiment
+
+    _reproduce(
+        "placenta",
+        experiment.run,
+        common,
+        source=source,
+        data=data,
+        patients=patients,
+        values=values,
+        folds=folds,
+    )
+
+
 def _reproduce(name: str, run: Callable[..., dict[str, Any]], common: Common, **own: Any) -> None:
     """Run it, then print its table and where the report is.
 

@@ -1,0 +1,112 @@
+"""A volume of the 3-D experiment with a network that has not seen it: refined and scored on the voxels of its file."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from topoprior.evaluation.metrics import dice, topological_success
+from topoprior.experiments.acdc_training import weights_digest
+from topoprior.experiments.placenta_volumes import read_volume
+from topoprior.imaging import networks
+from topoprior.imaging.file_grid import FileGrid
+from topoprior.losses.functional import betti_prior_loss
+from topoprior.priors.betti_prior import BettiPrior
+from topoprior.refinement.network import refine
+from topoprior.refinement.probability_map import refine_map
+from topoprior.topology.betti import betti_numbers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from topoprior.experiments.placenta_volumes import Volume
+    from topoprior.imaging.image import Image
+    from topoprior.imaging.networks import LoadedNetwork
+    from topoprior.imaging.preparation import Preparation
+    from topoprior.refinement.result import RefinementResult
+
+PRIOR = BettiPrior(1, 0, 0)
+WEIGHT = 0.005
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A volume and its network.
+
+    Attributes:
+        image: As it is in the file.
+        label: 1 where the structure is.
+        grid: The network; its probabilities lie on the voxels of the file.
+        prepared: What it sees, ``(1, 1, *prepared)``.
+    """
+
+    image: Image
+    label: NDArray[np.uint8]
+    grid: FileGrid
+    prepared: Tensor
+
+    @classmethod
+    def of(cls, volume: Volume, checkpoint: Path, weights: str, preparation: Preparation, *, device: str) -> Subject:
+        """A volume with the network of a checkpoint, told by its file and the digest of its weights.
+
+        Raises:
+            OSError, ValueError: If a file cannot be read, or the checkpoint holds other weights.
+        """
+        place = torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
+        image, label = read_volume(volume)
+        loaded = _load(checkpoint, weights)
+        grid = FileGrid(loaded.network, loaded.activation, preparation.restorer(image))
+        return cls(image, label, grid.to(place).eval(), torch.from_numpy(preparation.prepare(image))[:, None].to(place))
+
+    @torch.no_grad()
+    def unrefined(self) -> RefinementResult:
+        """What the network gives."""
+        return refine_map(self.grid(self.prepared), PRIOR, max_steps=0)
+
+    def refined(self, *, learning_rate: float, max_steps: int) -> RefinementResult:
+        """Equation 5 with the paper's lambda."""
+        return refine(self.grid, self.prepared, PRIOR, weight=WEIGHT, learning_rate=learning_rate, max_steps=max_steps)
+
+    def scores(self, result: RefinementResult) -> dict[str, Any]:
+        """Overlap with the label and topology of the mask that goes into the file."""
+        mask = result.mask.cpu()
+        return {
+            "dice": dice(mask, torch.from_numpy(self.label)[None, None]).item(),
+            "betti": betti_numbers(mask)[0, 0].tolist(),
+            "right": bool(topological_success(mask, PRIOR).item()),
+            "voxels": int(mask.sum()),
+        }
+
+
+def topology_seconds(probability: Tensor) -> float:
+    """Wall-clock time of the topological loss of a map with its gradient: the topology's share of a step.
+
+    Args:
+        probability: Shape ``(1, 1, *spatial)``; taken to the processor first.
+    """
+    values = probability.detach().cpu().clone().requires_grad_()
+    began = time.perf_counter()
+    betti_prior_loss(values, PRIOR).backward()  # type: ignore[no-untyped-call]
+    return time.perf_counter() - began
+
+
+@lru_cache(maxsize=2)
+def _load(checkpoint: Path, digest: str) -> LoadedNetwork:
+    """Read once for all volumes of a fold, and anew if it was trained again.
+
+    Raises:
+        ValueError: If the file holds other weights than those.
+    """
+    loaded = networks.load(checkpoint)
+    found = weights_digest(loaded.network)
+    if found != digest:
+        raise ValueError(f"{checkpoint} holds other weights than were trained: {found}, not {digest}")
+    return loaded
