@@ -28,6 +28,7 @@ TINY = Settings(
     weights=(0.01, 0.1),
     learning_rates=(1e-3,),
     max_steps=3,
+    max_map_steps=3,
 )
 
 

@@ -52,6 +52,7 @@ PRESETS: dict[Preset, Settings] = {
         folds=2,
         learning_rates=(1e-3,),
         max_steps=40,
+        max_map_steps=200,
     ),
 }
 

@@ -178,7 +178,7 @@ def refine_stack(cell: StackCell, *, work: Work) -> dict[str, Any]:
     stacks = {stack.frame.phase: stack for stack in read_patient(work.patients[cell.patient], side=work.settings.side)}
     subject = work.subject(stacks[cell.phase], cell)
     began = time.perf_counter()
-    found = _ways(subject, cell, work.settings.max_steps)
+    found = _ways(subject, cell, work.settings)
     seconds = time.perf_counter() - began
     for way, results in found.items():
         place = prediction(work.predictions, cell.variant, way, subject.stack.frame.name)
@@ -197,12 +197,14 @@ def prediction(folder: Path, variant: Variant, way: str, frame: str) -> Path:
     return folder / variant / way / f"{frame}.nii.gz"
 
 
-def _ways(subject: Subject, cell: StackCell, max_steps: int) -> dict[str, list[RefinementResult]]:
+def _ways(subject: Subject, cell: StackCell, settings: Settings) -> dict[str, list[RefinementResult]]:
     before = subject.unrefined()
-    paper = subject.refined(**asdict(cell.paper), max_steps=max_steps)
-    chosen = paper if cell.chosen == cell.paper else subject.refined(**asdict(cell.chosen), max_steps=max_steps)
+    steps = settings.max_steps
+    paper = subject.refined(**asdict(cell.paper), max_steps=steps)
+    chosen = paper if cell.chosen == cell.paper else subject.refined(**asdict(cell.chosen), max_steps=steps)
     mapped = [
-        one if one.succeeded else _then_map(one, prior) for one, prior in zip(chosen, subject.priors, strict=True)
+        one if one.succeeded else _then_map(one, prior, settings.max_map_steps)
+        for one, prior in zip(chosen, subject.priors, strict=True)
     ]
     return {
         "network": before,
@@ -214,9 +216,9 @@ def _ways(subject: Subject, cell: StackCell, max_steps: int) -> dict[str, list[R
     }
 
 
-def _then_map(first: RefinementResult, prior: BettiPrior | ClassPriors) -> RefinementResult:
+def _then_map(first: RefinementResult, prior: BettiPrior | ClassPriors, max_steps: int) -> RefinementResult:
     """`refine_map` of what the network could not repair; the result speaks of both together."""
-    second = refine_map(first.output, prior)
+    second = refine_map(first.output, prior, max_steps=max_steps)
     if first.reference.shape[1] == 1:
         changed = second.mask != (first.reference >= 0.5)
     else:

@@ -46,7 +46,8 @@ class Settings:
         folds: Parts of the patients, each unseen once; where there are testing patients, these alone are unseen.
         weights: Lambdas of the refinement to choose from on the validation patients; the paper's must be among them.
         learning_rates: Of the refinement, to choose from likewise.
-        max_steps: Of the refinement.
+        max_steps: Of `topoprior.refine`, at most.
+        max_map_steps: Of `topoprior.refine_map`, where `refine` did not suffice.
     """
 
     spacing: float = 1.5
@@ -60,6 +61,7 @@ class Settings:
     weights: tuple[float, ...] = (0.01, 0.1)
     learning_rates: tuple[float, ...] = (3e-5, 1e-4, 3e-4)
     max_steps: int = 100
+    max_map_steps: int = 500
 
     @property
     def preparation(self) -> Preparation:
