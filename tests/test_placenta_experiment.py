@@ -14,7 +14,7 @@ from topoprior.experiments.placenta_training import Settings, folds_of
 from topoprior.experiments.placenta_volumes import EACH, Volume, check_volumes, find_volumes, read_volume
 
 TINY = Settings(
-    folds=3, channels=(4, 8), steps=60, batch_size=2, learning_rate=3e-2, validate_every=20, learning_rates=(1e-3,),
+    folds=3, network="small_unet", steps=60, batch_size=2, learning_rate=3e-2, validate_every=20, learning_rates=(1e-3,),
     max_steps=3,
 )  # fmt: skip
 AFFINE = np.array([[0, 0, -1.5, 7.0], [1.0, 0, 0, -3.0], [0, 2.0, 0, 5.0], [0, 0, 0, 1]])

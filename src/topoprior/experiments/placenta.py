@@ -36,7 +36,7 @@ PRESETS: dict[Preset, Settings] = {
     "paper": Settings(),
     "quick": Settings(
         folds=4,
-        channels=(8, 16, 32, 64),
+        network="small_unet",
         steps=200,
         validate_every=50,
         learning_rates=(3e-4, 1e-3),

@@ -129,7 +129,7 @@ def _deviations(results: Mapping[str, Any]) -> list[str]:
     settings = results["settings"]
     size = " x ".join(map(str, settings["size"]))
     unstated = (
-        f"Not stated in the paper and chosen here: a U-net of MONAI with {settings['channels']} features, volumes "
+        f"Not stated in the paper and chosen here: a U-net at half the resolution, volumes "
         f"normalised each by itself and padded to {size} voxels, AdamW, {settings['steps']} steps of "
         f"{settings['batch_size']} volumes, random rotation, scale, shift and contrast; for the refinement Adam, its "
         f"learning rate, and at most {settings['max_steps']} steps, until the topology is right with a margin."

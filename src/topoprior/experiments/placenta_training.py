@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
+from topoprior.experiments import placenta_network
 from topoprior.experiments.acdc_training import weights_digest
 from topoprior.experiments.placenta_subject import Subject
 from topoprior.experiments.placenta_volumes import read_volume
@@ -32,7 +33,7 @@ class Settings:
 
     Attributes:
         folds: Parts of the patients, each unseen once.
-        channels: Features per level of the U-net.
+        network: The function of `topoprior.experiments.placenta_network` that makes the U-net.
         steps: Of training.
         batch_size: Of training.
         learning_rate: Of training.
@@ -43,7 +44,7 @@ class Settings:
     """
 
     folds: int = 13
-    channels: tuple[int, ...] = (16, 32, 64, 128)
+    network: str = "unet"
     steps: int = 600
     batch_size: int = 2
     learning_rate: float = 3e-3
@@ -151,7 +152,7 @@ def train(cell: FoldCell, *, work: Work, tell: Callable[[str, int, int], None] |
         fit,
         TrainingSettings(
             seed=work.seed,
-            network=NetworkSettings(channels=settings.channels, residual_units=0),
+            network=NetworkSettings(factory=f"{placenta_network.__name__}:{settings.network}"),
             supervised=SupervisedSettings(
                 loss="dice",
                 steps=settings.steps,

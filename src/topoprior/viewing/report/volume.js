@@ -83,11 +83,25 @@
                 (index[axis] < shape[axis] - far && inside(at + far * step[axis]));
             }
           }
-          if (free) found.push({ at: index.map((one, axis) => (one + 0.5 - shape[axis] / 2) * spacing[axis]), normal, tint: colour(masks[at]) });
+          if (free) found.push({ at: index.map((one, axis) => one * spacing[axis]), normal, tint: colour(masks[at]) });
         }
         for (let axis = 2; axis >= 0 && ++index[axis] === shape[axis]; axis--) index[axis] = 0;
       }
       return found;
+    }
+
+    // The middle of all masks, and a diameter that holds them however they are turned.
+    function extent() {
+      const low = [...shape], high = [0, 0, 0], index = [0, 0, 0];
+      for (let at = 0; at < masks.length; at++) {
+        if (masks[at]) index.forEach((one, axis) => {
+          low[axis] = Math.min(low[axis], one);
+          high[axis] = Math.max(high[axis], one);
+        });
+        for (let axis = 2; axis >= 0 && ++index[axis] === shape[axis]; axis--) index[axis] = 0;
+      }
+      const sides = low.map((one, axis) => Math.max(1, high[axis] - one + 1) * spacing[axis]);
+      return [low.map((one, axis) => (one + high[axis]) / 2 * spacing[axis]), Math.hypot(...sides)];
     }
 
     function solid() {
@@ -96,7 +110,8 @@
       make("span", panel, { textContent: "surface: drag it, or use the arrow keys, to turn it" });
       const context = canvas.getContext("2d"), picture = context.createImageData(SIDE, SIDE);
       const far = new Float32Array(SIDE * SIDE);
-      const scale = 0.95 * SIDE / Math.hypot(...shape.map((side, axis) => side * spacing[axis]));
+      const [middle, size] = extent();
+      const scale = 0.97 * SIDE / size;
       const dot = Math.ceil(scale * Math.max(...spacing) * 1.3);
       let voxels = [], of = null;
       canvas.addEventListener("pointerdown", (event) => canvas.setPointerCapture(event.pointerId));
@@ -118,7 +133,7 @@
         far.fill(Infinity);
         picture.data.fill(0);
         for (const voxel of voxels) {
-          const [x, y, depth] = turned(voxel.at), normal = turned(voxel.normal), size = Math.hypot(...normal) || 1;
+          const [x, y, depth] = turned(voxel.at.map((one, axis) => one - middle[axis])), normal = turned(voxel.normal), size = Math.hypot(...normal) || 1;
           const light = 0.3 + 0.7 * Math.max(0, (-0.8 * normal[2] - 0.45 * normal[1] - 0.4 * normal[0]) / size);
           const left = Math.round(SIDE / 2 + scale * x - dot / 2), top = Math.round(SIDE / 2 + scale * y - dot / 2);
           for (let row = Math.max(0, top); row < Math.min(SIDE, top + dot); row++) {
