@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from topoprior.refinement.network import refine
     from topoprior.refinement.probability_map import refine_map
     from topoprior.refinement.result import RefinementResult
+    from topoprior.topology import exchange
     from topoprior.topology.betti import betti_numbers
     from topoprior.topology.diagram import PersistenceDiagrams, persistence
     from topoprior.viewing import plot
@@ -45,6 +46,7 @@ _HOMES = {
     "class_prior_loss": "topoprior.losses.class_prior_loss",
     "class_topology": "topoprior.evaluation.class_topology",
     "corrupt": "topoprior.imaging",
+    "exchange": "topoprior.topology",
     "functional": "topoprior.losses",
     "guarantee": "topoprior.refinement.guarantee",
     "metrics": "topoprior.evaluation",
@@ -75,6 +77,7 @@ __all__ = [
     "class_prior_loss",
     "class_topology",
     "corrupt",
+    "exchange",
     "functional",
     "guarantee",
     "metrics",

@@ -1,0 +1,1 @@
+"""Other libraries: thin adapters, each imported only when asked for."""
