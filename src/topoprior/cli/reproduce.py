@@ -75,8 +75,12 @@ def mnist(
         ),
     ] = None,
     recipe: Annotated[
-        Literal["paper", "official"],
-        Parameter(group=_OWN, help="Where the paper and its authors' code differ, the one to follow."),
+        Literal["paper", "strong", "official"],
+        Parameter(
+            group=_OWN,
+            help="Where the paper and its authors' code differ, the one to follow; strong is the paper's with the "
+            "code's balance of topology and pixels.",
+        ),
     ] = "paper",
     lines: Annotated[
         list[int] | None,
@@ -257,7 +261,7 @@ def placenta(
         int | None,
         Parameter(
             group=_OWN,
-            help="How many parts the patients are dealt into. [default: 13, quick 4]",
+            help="How many parts the patients are dealt into. [default: 13, quick 5]",
             show_default=False,
         ),
     ] = None,
