@@ -81,7 +81,7 @@ def test_every_volume_is_unseen_once_and_no_patient_is_parted(ran):
             assert used["patient"] == name[:2]
             assert used["weights"] == cells[fold["name"]]["result"]["weights"]
     assert (results["patients"], results["volumes"]) == (3, 6)
-    assert list(results["settings"]["size"]) == [16, 16, 16]
+    assert list(results["settings"]["size"]) == [24, 24, 24]
 
 
 def test_masks_lie_over_the_original_volumes_and_are_what_is_told(ran):

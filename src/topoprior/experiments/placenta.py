@@ -34,22 +34,15 @@ Preset = Literal["quick", "paper"]
 
 PRESETS: dict[Preset, Settings] = {
     "paper": Settings(),
-    "quick": Settings(
-        folds=4,
-        network="small_unet",
-        steps=200,
-        validate_every=50,
-        learning_rates=(3e-4, 1e-3),
-        max_steps=60,
-    ),
+    "quick": Settings(folds=5, network="small_unet", steps=500, max_steps=60),
 }
 PHANTOMS: dict[Preset, dict[str, Any]] = {
     "paper": {"patients": 17, "volumes": 67, "shape": (96, 240, 256)},
-    "quick": {"patients": 12, "volumes": 24, "shape": (32, 64, 72)},
+    "quick": {"patients": 15, "volumes": 30, "shape": (24, 48, 56)},
 }
 QUICK_PATIENTS = 16
 _HIPPOCAMPUS = (1, 2)  # its head and its body, of which the union is one solid body
-_MULTIPLE = 8  # sides of what the networks see are multiples of it
+_MULTIPLE, _LEAST = 8, 24  # sides of what the networks see: four levels need so many voxels
 
 
 def run(
@@ -107,7 +100,7 @@ def run(
     largest = check_volumes(volumes)
     work = Work(
         volumes={volume.name: volume for volume in volumes},
-        size=tuple(-(-side // _MULTIPLE) * _MULTIPLE for side in largest),
+        size=tuple(max(_LEAST, -(-side // _MULTIPLE) * _MULTIPLE) for side in largest),
         settings=settings,
         networks=folder / "networks",
         predictions=folder / "predictions",

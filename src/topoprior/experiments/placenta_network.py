@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class HalfUNet(nn.Module):
-    """Logits of the size of a volume, from a U-net at half its resolution; any sides of at least 4 voxels.
+    """Logits of the size of a volume, from a U-net at half its resolution; its last level must have two voxels or more.
 
     Args:
         in_channels: Of the volume.
@@ -58,7 +58,7 @@ def unet(spatial_dims: int, in_channels: int, out_channels: int) -> nn.Module:
 
 def small_unet(spatial_dims: int, in_channels: int, out_channels: int) -> nn.Module:
     """For a quick look."""
-    return _checked(spatial_dims, HalfUNet(in_channels, out_channels, features=(8, 16, 32)))
+    return _checked(spatial_dims, HalfUNet(in_channels, out_channels, features=(8, 16, 32, 64)))
 
 
 def _checked(spatial_dims: int, network: nn.Module) -> nn.Module:
