@@ -111,7 +111,6 @@ def run(
     patients = {patient.name: patient for patient in (*training, *testing)}
     table = priors_of(patients.values(), None if priors is None else Path(priors), folder / "priors.csv")
 
-    shared = {"seed": seed, **asdict(settings)}
     every = partial(compute, folder=folder / "cells", jobs=jobs, overwrite=overwrite, progress=progress)
     to_train = [
         NetworkCell(variant, split)
@@ -130,11 +129,11 @@ def run(
             tell=progress if jobs == 1 else None,
         ),
         to_train,
-        settings=shared,
+        settings={"seed": seed, **settings.of_training},
         what="training",
     )
     work = Work(patients, table, settings, folder / "networks", folder / "predictions", device)
-    shared = {**shared, "priors": digest(table)}
+    shared = {"seed": seed, **asdict(settings), "priors": digest(table)}
     to_choose = [
         ChoiceCell(cell.name, cell.variant, cell.split.validation, found["result"]["weights"])
         for cell, found in zip(to_train, trained, strict=True)

@@ -129,6 +129,7 @@ class Work:
 
 def choose(cell: ChoiceCell, *, work: Work) -> dict[str, Any]:
     """Refine the validation patients at all weights and learning rates, and take what does best; see `best`."""
+    began = time.process_time()
     subjects = [
         work.subject(stack, cell)
         for name in cell.validation
@@ -148,6 +149,7 @@ def choose(cell: ChoiceCell, *, work: Work) -> dict[str, Any]:
     return {
         "slices": sum(len(subject.priors) for subject in subjects),
         "right_before": sum(sum(one["right"]) for one in before),
+        "processor_seconds": time.process_time() - began,
         "rows": rows,
         "paper": best([row for row in rows if row["weight"] == PAPER_WEIGHT]),
         "chosen": best(rows),
@@ -175,20 +177,20 @@ def best(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 def refine_stack(cell: StackCell, *, work: Work) -> dict[str, Any]:
     """Segment a stack, refine it in all ways, score it, and write the masks of all ways."""
+    began = time.process_time()
     stacks = {stack.frame.phase: stack for stack in read_patient(work.patients[cell.patient], side=work.settings.side)}
     subject = work.subject(stacks[cell.phase], cell)
-    began = time.perf_counter()
     found = _ways(subject, cell, work.settings)
-    seconds = time.perf_counter() - began
     for way, results in found.items():
         place = prediction(work.predictions, cell.variant, way, subject.stack.frame.name)
         place.parent.mkdir(parents=True, exist_ok=True)
         write_labels(place, subject.labels(results), like=subject.stack.image, overwrite=True)
+    scores = {way: subject.scores(results) for way, results in found.items()}
     return {
         "priors": [list(prior.lower) for prior in subject.myocardium],
         "inside": None if subject.stack.labels is None else inside(subject.stack),
-        "seconds_of_refinement": seconds,
-        "ways": {way: subject.scores(results) for way, results in found.items()},
+        "ways": scores,
+        "processor_seconds": time.process_time() - began,
     }
 
 

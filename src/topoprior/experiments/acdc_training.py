@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import time
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from topoprior.imaging.datasets.acdc import Patient, Stack
 
 Variant = Literal["myocardium", "heart"]
+_OF_REFINEMENT = ("weights", "learning_rates", "max_steps", "max_map_steps")
 LEARNT = {"myocardium": {"MYO": CLASSES["MYO"]}, "heart": CLASSES}
 """Variant to the classes that its network tells apart."""
 
@@ -62,6 +64,11 @@ class Settings:
     learning_rates: tuple[float, ...] = (3e-5, 1e-4, 3e-4)
     max_steps: int = 100
     max_map_steps: int = 500
+
+    @property
+    def of_training(self) -> dict[str, Any]:
+        """Those that the networks depend on."""
+        return {name: value for name, value in asdict(self).items() if name not in _OF_REFINEMENT}
 
     @property
     def preparation(self) -> Preparation:
@@ -138,6 +145,7 @@ def train(
         What JSON takes; ``weights`` tells the network from all others.
     """
     cases = partial(cases_of, patients=patients, settings=settings, variant=cell.variant)
+    began = time.process_time()
     labelled, validation = cases(cell.split.training), cases(cell.split.validation)
     progress = None if tell is None else lambda _phase, step, of, _values: tell(f"training {cell.name}", step, of)
     fitted = partial(
@@ -175,6 +183,7 @@ def train(
         "validation_slices": len(validation),
         "training": phase,
         "weights": weights_digest(result.network),
+        "processor_seconds": time.process_time() - began,
     }
 
 
