@@ -14,9 +14,14 @@ from topoprior.experiments.placenta_training import Settings, folds_of
 from topoprior.experiments.placenta_volumes import EACH, Volume, check_volumes, find_volumes, read_volume
 
 TINY = Settings(
-    folds=3, network="small_unet", steps=60, batch_size=2, learning_rate=3e-2, validate_every=20, learning_rates=(1e-3,),
+    folds=3,
+    network="small_unet",
+    steps=40,
+    learning_rate=3e-2,
+    validate_every=10,
+    learning_rates=(1e-3,),
     max_steps=3,
-)  # fmt: skip
+)
 AFFINE = np.array([[0, 0, -1.5, 7.0], [1.0, 0, 0, -3.0], [0, 2.0, 0, 5.0], [0, 0, 0, 1]])
 RULE = r"(p\d)_"
 
@@ -137,14 +142,14 @@ def test_killed_and_resumed(ran, tmp_path, tiny, monkeypatch):
     out = tmp_path / "out"
 
     def die_in_training(what, done, _of):
-        if what == "training fold02" and done == 30:
+        if what == "training fold02" and done == 15:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         run(folder, out, progress=die_in_training)
     assert {file.stem for file in (out / "cells").glob("*.json")} == {"fold01"}
     begun = (out / "networks" / "fold02" / "metrics.jsonl").read_text()
-    assert '"step": 20' in begun
+    assert '"step": 10' in begun
 
     def die_among_volumes(what, done, _of):
         if what == "refining unseen volumes" and done == 2:

@@ -34,11 +34,13 @@ Preset = Literal["quick", "paper"]
 
 PRESETS: dict[Preset, Settings] = {
     "paper": Settings(),
-    "quick": Settings(folds=5, network="small_unet", steps=500, max_steps=60),
+    "quick": Settings(folds=5, network="small_unet", steps=300, max_steps=60),
 }
+HIPPOCAMPUS = Settings(network="small_unet", steps=300)
+"""In place of the preset paper for these: a hundredth of the voxels."""
 PHANTOMS: dict[Preset, dict[str, Any]] = {
     "paper": {"patients": 17, "volumes": 67, "shape": (96, 240, 256)},
-    "quick": {"patients": 15, "volumes": 30, "shape": (24, 48, 56)},
+    "quick": {"patients": 20, "volumes": 40, "shape": (24, 48, 56)},
 }
 QUICK_PATIENTS = 16
 _HIPPOCAMPUS = (1, 2)  # its head and its body, of which the union is one solid body
@@ -155,7 +157,7 @@ def _chosen(
         )
     if source != "folder" and (patients is not None or values is not None):
         raise ValueError(f"patients and values are for the source folder, got the source {source}")
-    settings = PRESETS[preset]  # type: ignore[index]
+    settings = HIPPOCAMPUS if (preset, source) == ("paper", "hippocampus") else PRESETS[preset]  # type: ignore[index]
     return settings if folds is None else replace(settings, folds=folds)
 
 
