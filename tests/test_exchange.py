@@ -99,6 +99,11 @@ def test_gradients_and_devices_are_left_behind():
     assert half[0][0].tolist() == [[0.5, 0.0]]
 
 
+def test_only_one_component_never_dies():
+    pairs = to_pairs(tp.persistence(torch.tensor([[[0.75, 0.0, 0.5]]])))
+    assert pairs == [(0, (0.25, float("inf"))), (0, (0.5, 1.0))]  # the other one joins it at 0
+
+
 def test_an_image_of_zeros_keeps_its_component():
     ours = tp.persistence(torch.zeros(1, 1, 2, 3))
     assert to_pairs(ours) == [(0, (1.0, float("inf")))]

@@ -8,7 +8,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from topoprior import baselines, training
+    from topoprior import baselines, doctor, training
+    from topoprior.doctor.diagnosis import diagnose
     from topoprior.evaluation import metrics, statistics
     from topoprior.evaluation.class_topology import ClassTopology, class_topology
     from topoprior.imaging import corrupt, networks, phantoms
@@ -46,6 +47,8 @@ _HOMES = {
     "class_prior_loss": "topoprior.losses.class_prior_loss",
     "class_topology": "topoprior.evaluation.class_topology",
     "corrupt": "topoprior.imaging",
+    "diagnose": "topoprior.doctor.diagnosis",
+    "doctor": "topoprior",
     "exchange": "topoprior.topology",
     "functional": "topoprior.losses",
     "guarantee": "topoprior.refinement.guarantee",
@@ -77,6 +80,8 @@ __all__ = [
     "class_prior_loss",
     "class_topology",
     "corrupt",
+    "diagnose",
+    "doctor",
     "exchange",
     "functional",
     "guarantee",

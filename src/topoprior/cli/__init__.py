@@ -13,6 +13,7 @@ from topoprior.cli.audit import audit
 from topoprior.cli.barcode import barcode
 from topoprior.cli.betti import betti
 from topoprior.cli.demo import demo
+from topoprior.cli.doctor import ProblemsFound, doctor
 from topoprior.cli.evaluate import evaluate
 from topoprior.cli.label_priors import label_priors
 from topoprior.cli.output import FilesFailed
@@ -54,6 +55,7 @@ for _command, _arguments in (
     (audit, "LABELS... "),
     (label_priors, "STACK... "),
     (priors, "--prior A=1,1 A+B=1,0 "),
+    (doctor, "FILE... [--prior 1,1] "),
     (predict, "FILE... --checkpoint BEST.safetensors -o OUT "),
     (train, "--config RUN.yaml [KEY=VALUE...] "),
 ):
@@ -75,6 +77,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has seen enough, as in ``topoprior barcode map.npy | head``
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  # where Python flushes the rest when it ends
         return 0
+    except ProblemsFound:  # told already
+        return 1
     except FilesFailed as failed:
         print(failed, file=sys.stderr)
         return 1
