@@ -218,7 +218,7 @@ def test_without_mnist_quick_takes_other_digits_and_says_so(tmp_path, monkeypatc
     ("options", "message"),
     [
         ({"preset": "slow"}, "preset must be one of quick, paper, got 'slow'"),
-        ({"recipe": "mine"}, "recipe must be one of paper, strong, official, got 'mine'"),
+        ({"recipe": "mine"}, "recipe must be one of paper, official, got 'mine'"),
         ({"lines": [28]}, r"lines must be numbers from 1 to 27, got \[28\]"),
         ({"lines": []}, r"lines must be numbers from 1 to 27, got \[\]"),
         ({"digits": 0}, "digits must be at least 1, got 0"),
