@@ -193,13 +193,6 @@ def test_the_official_recipe_takes_all_steps_towards_the_true_prior_only(tmp_pat
     assert "The controls: they are computed with the recipe paper only." in results["missing"]
 
 
-def test_the_strong_recipe_is_the_papers_with_more_weight():
-    paper, strong = mnist.RECIPES["paper"], mnist.RECIPES["strong"]
-    assert strong.denoiser == paper.denoiser
-    assert strong.refinement.weight == 5 * paper.refinement.weight
-    assert (paper.controls, strong.controls) == (True, False)
-
-
 @pytest.mark.usefixtures("_tiny")
 def test_without_mnist_quick_takes_other_digits_and_says_so(tmp_path, monkeypatch):
     def offline():

@@ -75,12 +75,8 @@ def mnist(
         ),
     ] = None,
     recipe: Annotated[
-        Literal["paper", "strong", "official"],
-        Parameter(
-            group=_OWN,
-            help="Where the paper and its authors' code differ, the one to follow; strong is the paper's with the "
-            "code's balance of topology and pixels.",
-        ),
+        Literal["paper", "official"],
+        Parameter(group=_OWN, help="Where the paper and its authors' code differ, the one to follow."),
     ] = "paper",
     lines: Annotated[
         list[int] | None,
@@ -261,7 +257,7 @@ def placenta(
         int | None,
         Parameter(
             group=_OWN,
-            help="How many parts the patients are dealt into. [default: 13, quick 5]",
+            help="How many parts the patients are dealt into. [default: 13, quick 4]",
             show_default=False,
         ),
     ] = None,
