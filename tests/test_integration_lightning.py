@@ -122,7 +122,7 @@ def test_what_is_no_prediction_is_refused():
     module = given(pytorch("lightning.pytorch").LightningModule)
     with pytest.raises(TypeError, match=r"network's output as 'logits', got one with \['pred'\]"):
         run.validate(module, loader(RING[None]), verbose=False)
-    with pytest.raises(ValueError, match="prediction must hold probabilities in .0, 1., got values from 0.0 to 3.0"):
+    with pytest.raises(ValueError, match=r"prediction must hold probabilities in \[0, 1\], got values from 0.0 to 3.0"):
         TopologyMetrics(PRIOR, activation=None).measure(RING[None] * 3, PRIOR)
     with pytest.raises(ValueError, match="construction must be one of"):
         TopologyMetrics(PRIOR, construction="t")

@@ -141,7 +141,13 @@ class TestItems:
         assert found.affine.tolist() == AFFINE.tolist()
         assert network.weight.item() == 1.0
         windows = SlidingWindowInferer((4, 4), sw_batch_size=3, overlap=0.5)
-        slid = RefineTopology(PRIOR, network=network, inferer=windows, **options)(image)
+        patches = []
+
+        def inferer(whole, adapted):
+            return windows(whole, lambda patch: patches.append(patch.shape) or adapted(patch))
+
+        slid = RefineTopology(PRIOR, network=network, inferer=inferer, **options)(image)
+        assert set(patches) == {(3, 1, 4, 4)}
         assert tp.betti_numbers((slid >= 0.5)[None]).tolist() == [[[1, 1]]]
         torch.testing.assert_close(slid, expected, atol=1e-4, rtol=0)  # a pixel of its own: windows change nothing
 
