@@ -1,12 +1,15 @@
 """The fourth experiment on tiny volumes: resumable, patients kept whole, masks over the original volumes."""
 
 import json
+import shutil
+from types import SimpleNamespace
 
 import nibabel
 import numpy as np
 import pytest
 
 from topoprior.experiments import placenta, placenta_training
+from topoprior.experiments.placenta_figures import examples, shown, turnable
 from topoprior.experiments.placenta_phantoms import write_phantom_volumes
 from topoprior.experiments.placenta_refinement import WAYS
 from topoprior.experiments.placenta_tables import PAPER_GAIN, aims_table, summary
@@ -317,3 +320,29 @@ def test_wrong_options(tmp_path, tiny):
     ):
         with pytest.raises(ValueError, match=match):
             placenta.run(tmp_path / "out", **options)
+
+
+def test_pictures_of_volumes_that_were_changed(ran, tmp_path):
+    """With masks of the tiny run, of which one is made to differ."""
+    folder, _ = ran
+    shutil.copytree(folder / "out" / "predictions", tmp_path / "predictions")
+    file = tmp_path / "predictions" / "network" / "p2_0.nii.gz"
+    image = nibabel.load(file)
+    mask = np.array(image.dataobj)
+    mask[1, 2, 3] = 1
+    nibabel.save(nibabel.Nifti1Image(mask, image.affine, image.header), file)
+    changed = documents(folder)["volume_p2_0"]
+    changed["result"]["voxels_changed"]["refine"] = 1
+    every = [changed, documents(folder)["volume_p1_0"]]
+    assert shown(every) == [changed]
+    volumes = {one.name: one for one in find_volumes(folder / "data", patients=RULE, values=(1, 2))}
+    work = SimpleNamespace(volumes=volumes, predictions=tmp_path / "predictions")
+    figure = examples(every, work)
+    assert [ax.get_title() for ax in figure.axes][2:] == ["barcode before", "barcode after"]
+    figure.savefig(tmp_path / "examples.png")
+    assert examples(every[1:], work) is None
+    turned = turnable(changed, work)
+    assert np.argwhere(turned.before & ~turned.after).tolist() == [[1, 2, 3]]
+    assert turned.spacing == (1.0, 2.0, 1.5)
+    assert "p2_0: Betti numbers" in turned.caption
+    assert len(turned.content()["masks"]) >= mask.size
