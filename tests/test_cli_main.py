@@ -13,7 +13,7 @@ from topoprior.cli import options, refine, run
 from topoprior.imaging import networks
 from topoprior.topology import filtration
 
-COMMANDS = ("demo", "betti", "barcode", "refine", "evaluate", "audit", "robustness")
+COMMANDS = ("demo", "betti", "barcode", "refine", "evaluate", "audit", "robustness", "doctor")
 
 
 def call(*arguments: str) -> subprocess.CompletedProcess[str]:

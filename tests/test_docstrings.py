@@ -15,6 +15,9 @@ MODULES = sorted(
 )
 # The public front doors must each show an example.
 WITH_EXAMPLES = {
+    "topoprior.doctor.diagnosis",
+    "topoprior.doctor.log",
+    "topoprior.doctor.network",
     "topoprior.evaluation.aggregate",
     "topoprior.evaluation.class_topology",
     "topoprior.evaluation.connectivity",
@@ -33,6 +36,7 @@ WITH_EXAMPLES = {
     "topoprior.integrations.lightning.metrics",
     "topoprior.integrations.monai.dictionary",
     "topoprior.integrations.monai.transforms",
+    "topoprior.integrations.sklearn",
     "topoprior.losses.betti_prior_loss",
     "topoprior.losses.class_prior_loss",
     "topoprior.losses.functional",
@@ -43,6 +47,7 @@ WITH_EXAMPLES = {
     "topoprior.refinement.probability_map",
     "topoprior.topology.betti",
     "topoprior.topology.diagram",
+    "topoprior.topology.exchange",
     "topoprior.training.fitting",
 }
 

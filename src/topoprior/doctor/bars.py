@@ -8,7 +8,7 @@ import torch
 
 from topoprior.doctor.conventions import connectivity, other_conventions, text_of
 from topoprior.doctor.finding import Finding
-from topoprior.losses.functional import betti_prior_loss
+from topoprior.losses.functional import betti_prior_loss_from_diagrams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ _NOISY_SHARE = 0.25  # of the loss
 _FAINT = 0.02  # with power 2 the slope of such a bar is 0.04 or less
 _SATURATED = 1e-3  # what is left of the gradient behind a sigmoid
 _HAIR = 0.02
-_LEFT = 0.1  # of the loss, where the topology is right: worth a word
+_LEFT = 0.1  # loss for each wanted bar, where the topology is right: worth a word
 _WIDE = 0.05  # a range of thresholds worth telling
 _FEATURES = ("components", "loops", "cavities")
 
@@ -36,19 +36,15 @@ def bar_findings(image: Tensor, prior: BettiPrior, conventions: Conventions) -> 
     diagrams = conventions.diagrams(image)
     betti = diagrams.betti_numbers(conventions.threshold)[0, 0]
     right = bool(prior.is_satisfied_by(betti))
-    leaf = image.detach().clone().requires_grad_()
-    loss = betti_prior_loss(
-        leaf, prior, construction=conventions.construction, boundary=conventions.boundary, power=conventions.power
-    )
-    (slope,) = torch.autograd.grad(loss, leaf) if loss.requires_grad else (torch.zeros_like(leaf),)
-    yield from _missing(diagrams, prior, conventions, loss.item())
-    yield from _noise(diagrams, prior, conventions, loss.item())
+    loss = betti_prior_loss_from_diagrams(diagrams, prior, power=conventions.power).item()
+    yield from _missing(diagrams, prior, conventions, loss)
+    yield from _noise(diagrams, prior, conventions, loss)
     if not right:
-        yield from _saturated(image, slope, loss.item())
+        yield from _saturated(diagrams, prior, conventions, loss)
         yield from _other_threshold(diagrams, prior, conventions, betti)
     yield from other_conventions(image, prior, conventions, betti, right=right)
     if right:
-        yield from _already_right(diagrams, prior, conventions, betti, loss.item())
+        yield from _already_right(diagrams, prior, conventions, betti, loss)
     if prior.upper[0] == 0:
         yield Finding(
             "note",
@@ -133,15 +129,25 @@ def _noise(
         )
 
 
-def _saturated(image: Tensor, slope: Tensor, loss: float) -> Iterator[Finding]:
-    """A gradient that does not pass a sigmoid."""
-    size = slope.abs().sum().item()
-    left = (slope.abs() * image * (1 - image)).sum().item()
+def _saturated(
+    diagrams: PersistenceDiagrams, prior: BettiPrior, conventions: Conventions, loss: float
+) -> Iterator[Finding]:
+    """Bars on the wrong side of the threshold, whose gradient does not pass a sigmoid."""
+    present = (diagrams.births >= conventions.threshold) & (diagrams.deaths < conventions.threshold)
+    wrong = torch.zeros_like(present)
+    for k, (low, high) in enumerate(zip(prior.lower, prior.upper, strict=True)):
+        if prior.cares[k]:
+            many = torch.zeros_like(present) if high is None else (diagrams.rank >= high) & present
+            wrong |= (diagrams.dimension == k) & (many | ((diagrams.rank < low) & ~present))
+    ends = torch.stack((diagrams.births, diagrams.deaths))[:, wrong].double()
+    pixels = torch.stack((diagrams.birth_index, diagrams.death_index))[:, wrong] >= 0
+    slopes = conventions.power * (ends[0] - ends[1]) ** (conventions.power - 1) * pixels
+    size, left = slopes.sum().item(), (slopes * ends * (1 - ends)).sum().item()
     if size > 0 and left < _SATURATED * size:
         yield Finding(
             "warning",
             "saturated",
-            f"In the pixels that the loss acts on, the probabilities are so near 0 or 1 that a sigmoid passes "
+            "In the pixels that would have to change, the probabilities are so near 0 or 1 that a sigmoid passes "
             f"{left / size:.1e} of the gradient.",
             "Train with less certainty (label smoothing, temperature, fewer steps before the prior), or edit the map "
             "with guarantee, which needs no gradient.",
@@ -187,7 +193,7 @@ def _already_right(
             "Refine with a margin (--margin 0.05).",
             {"betti": betti.tolist()},
         )
-    elif loss > _LEFT:
+    elif loss > _LEFT * max(1, sum(prior.lower)):
         yield Finding(
             "note",
             "already right",
