@@ -199,6 +199,7 @@ def test_an_advice_that_is_followed_leaves_no_problem():
     ("values", "options", "error", "message"),
     [
         ([[0.5]], {}, TypeError, "values must be a torch tensor or a numpy array, got list"),
+        (np.zeros((1, 0, 4, 4)), {}, ValueError, r"values must not be empty, got shape \(1, 0, 4, 4\)"),
         (RING, {"threshold": 0}, ValueError, "threshold must be greater than 0 and at most 1, got 0"),
     ],
 )

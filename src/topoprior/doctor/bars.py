@@ -88,9 +88,9 @@ def _missing(
             yield Finding(
                 "error",
                 "no trace",
-                f"The prior wants {wanted} in dimension {k} ({_FEATURES[k]}), and the map has {there} such bars, whatever "
-                f"the threshold. So {wanted - there} of the loss, {loss:.4g} in all, is constant: a bar of length 0 has "
-                "no pixel to push.",
+                f"The prior wants {wanted} in dimension {k} ({_FEATURES[k]}), and the map has {there} such bars, "
+                f"whatever the threshold. So {wanted - there} of the loss, {loss:.4g} in all, is constant: a bar of "
+                "length 0 has no pixel to push.",
                 "Give refine push=1 (--push 1), let guarantee (--guarantee) make the feature, or train longer with "
                 "labels before the prior.",
                 {"dimension": k, "wanted": wanted, "bars": there, "loss": loss},

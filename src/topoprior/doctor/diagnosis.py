@@ -55,7 +55,8 @@ def diagnose(
 
     Raises:
         TypeError: If ``values`` is neither tensor nor array.
-        ValueError: If ``threshold`` is not greater than 0 and at most 1.
+        ValueError: If they are empty, ``threshold`` is not greater than 0 and at most 1, or there are not as many
+            priors as images or channels.
 
     Examples:
         >>> from topoprior import BettiPrior
@@ -84,11 +85,13 @@ def diagnose(
 
 
 def _as_tensor(values: Images) -> Tensor:
-    if isinstance(values, np.ndarray):
-        return torch.from_numpy(np.array(values, order="C"))
-    if not isinstance(values, Tensor):
+    if not isinstance(values, Tensor | np.ndarray):
         raise TypeError(f"values must be a torch tensor or a numpy array, got {type(values).__name__}")
-    return values.as_subclass(Tensor)
+    if 0 in values.shape:
+        raise ValueError(f"values must not be empty, got shape {tuple(values.shape)}")
+    if isinstance(values, Tensor):
+        return values.as_subclass(Tensor)
+    return torch.from_numpy(np.array(values, order="C"))
 
 
 def _gradient(tensor: Tensor) -> Iterator[Finding]:
