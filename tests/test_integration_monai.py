@@ -169,8 +169,8 @@ class TestItems:
             KeepTopology(PRIOR, output="labels")
         with pytest.raises(TypeError, match="activation"):
             RefineTopology(PRIOR, activation="sigmoid")  # only networks have one
-        with pytest.raises(TypeError, match="wieght"):
-            RefineTopology(PRIOR, network=torch.nn.Identity(), wieght=1)
+        with pytest.raises(TypeError, match="weihgt"):
+            RefineTopology(PRIOR, network=torch.nn.Identity(), weihgt=1)
         with pytest.raises(ValueError, match="give network= too"):
             RefineTopology(PRIOR, inferer=SlidingWindowInferer(8))
         for priors in ({}, {"prior": PRIOR, "prior_key": "wanted"}):
