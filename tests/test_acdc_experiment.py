@@ -13,6 +13,7 @@ from topoprior.experiments.acdc_phantoms import write_phantom_patients
 from topoprior.experiments.acdc_refinement import WAYS
 from topoprior.experiments.acdc_scores import position
 from topoprior.experiments.acdc_splits import patients_in, splits
+from topoprior.experiments.acdc_tables import wrong_table
 from topoprior.experiments.acdc_training import Settings
 from topoprior.imaging.datasets.acdc import find_patients, read_frame
 
@@ -141,6 +142,20 @@ def test_the_report_says_what_it_is(ran):
         "patients_myocardium.png",
     }
     assert "http://" not in re.sub(r"http://www\.w3\.org\S*", "", page)
+
+
+def test_slices_that_refine_left_wrong_are_listed_with_what_set_them_right(ran):
+    folder, results = ran
+    cells = [one for name, one in documents(folder).items() if name.startswith("patient")]
+    table = wrong_table(cells)
+    found = results["summary"]["myocardium"]
+    left = found["refine"]["slices"] - found["refine"]["right"]
+    assert left == len(table.rows) > 0
+    by_map = sum(row["set right by"] == "refine_map" for row in table.records())
+    assert by_map == found["map"]["right"] - found["refine"]["right"]
+    assert not any(row["set right by"] == "nothing" for row in table.records())
+    for row in table.records():
+        assert row["wanted"] != row["has"]
 
 
 def test_killed_and_resumed(ran, tmp_path, tiny, monkeypatch):

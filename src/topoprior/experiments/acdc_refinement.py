@@ -34,8 +34,8 @@ WAYS = {
     "network": "U-net",
     "paper": f"refine, λ = {PAPER_WEIGHT} (the paper's)",
     "refine": "refine",
-    "map": "refine, then refine_map where still wrong",
-    "guarantee": "refine, refine_map, then guarantee where still wrong",
+    "map": "+ refine_map",
+    "guarantee": "+ guarantee",
     "edit": "guarantee alone",
 }
 """How masks come about, in the order of the table."""

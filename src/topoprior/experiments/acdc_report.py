@@ -108,7 +108,9 @@ def _sections(
             "Bars of topological success for each position in the stack and each way",
         )
     )
-    parts += [table for way in ("refine", "map", "guarantee") if (table := wrong_table(documents, way)) is not None]
+    still_wrong = wrong_table(documents)
+    if still_wrong is not None:
+        parts.append(still_wrong)
     found.append(Section(f"{_TITLES[variant]}: topology slice by slice", "", parts))
     pictures: list[Table | Figure] = []
     if scored:
@@ -138,9 +140,9 @@ def _sections(
 
 _WAYS_TEXT = f"""
 Every slice gets its own copy of the network; slices that are right already are left as they are. "refine" has the λ
-and learning rate that were chosen on validation patients; "refine, λ = {PAPER_WEIGHT}" the λ of the paper. Fallbacks
-follow in this order: refine_map moves the pixels of what refine left wrong, guarantee edits what is wrong still.
-"guarantee alone" edits the U-net's own map.
+and learning rate that were chosen on validation patients; "refine, λ = {PAPER_WEIGHT}" the λ of the paper. Two
+fallbacks follow: where refine left the topology wrong, refine_map moves the pixels themselves ("+ refine_map"), and
+where it is wrong still, guarantee edits them ("+ guarantee"). "guarantee alone" edits the U-net's own map.
 
 The topology is that of the mask in the file, on the pixels of the original image: the network's probabilities are
 resampled to them inside the loss, so what is refined is what is written.
