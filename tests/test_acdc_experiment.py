@@ -2,19 +2,24 @@
 
 import json
 import re
+from dataclasses import replace
 
 import nibabel
 import numpy as np
 import pytest
+import torch
 
 from acdc_patients import write_patient
+from topoprior import class_topology, presets
 from topoprior.experiments import acdc, acdc_training
 from topoprior.experiments.acdc_phantoms import write_phantom_patients
-from topoprior.experiments.acdc_refinement import WAYS
+from topoprior.experiments.acdc_priors import count, priors_of
+from topoprior.experiments.acdc_refinement import WAYS, StackCell, Strength, Work, refine_stack
 from topoprior.experiments.acdc_scores import position
 from topoprior.experiments.acdc_splits import patients_in, splits
 from topoprior.experiments.acdc_tables import wrong_table
-from topoprior.experiments.acdc_training import Settings
+from topoprior.experiments.acdc_training import Settings, weights_digest
+from topoprior.imaging import networks
 from topoprior.imaging.datasets.acdc import find_patients, read_frame
 
 TINY = Settings(
@@ -197,6 +202,33 @@ def test_other_settings_are_refused_or_computed_anew(ran, tiny):
         acdc.run(folder / "out", preset="paper", data=folder / "data", device="cpu", seed=1)
 
 
+def test_three_classes_are_refined_with_the_priors_of_all_and_of_pairs(tmp_path):
+    write_patient(tmp_path / "data", 1, slices=2)
+    [patient] = find_patients(tmp_path / "data")
+    torch.manual_seed(0)
+    factory = "topoprior.experiments.acdc_training:small_unet"
+    network = networks.build(factory, {"spatial_dims": 2, "in_channels": 1, "out_channels": 4})
+    home = tmp_path / "networks" / "untrained" / "checkpoints"
+    home.mkdir(parents=True)
+    networks.save(network, home / "best.safetensors", activation="softmax", factory=factory)
+    table = priors_of([patient], None, tmp_path / "priors.csv")
+    settings = replace(TINY, max_steps=1, max_map_steps=1)
+    work = Work({"patient001": patient}, table, settings, tmp_path / "networks", tmp_path / "masks", "cpu")
+    digest, rate = weights_digest(network), Strength(0.01, 1e-3)
+    result = refine_stack(StackCell("patient001", "ES", "heart", "untrained", digest, rate, rate), work=work)
+    for way in ("guarantee", "edit"):
+        assert result["ways"][way]["all_right"] == result["ways"][way]["right"] == [True, True]
+        assert set(result["ways"][way]["dice"]) == {"RV", "MYO", "LV"}
+        mask = nibabel.load(tmp_path / "masks" / "heart" / way / "patient001_ES.nii.gz")
+        values = np.asarray(mask.dataobj).astype(int)
+        assert not values[..., 0].any()
+        heart = torch.from_numpy(values[None, ..., 1])
+        assert class_topology(heart, presets.short_axis_heart()).success.all()
+    assert not all(result["ways"]["network"]["all_right"])
+    with pytest.raises(ValueError, match="holds other weights than were trained"):
+        refine_stack(StackCell("patient001", "ES", "heart", "untrained", "another", rate, rate), work=work)
+
+
 def test_testing_patients_alone_are_unseen(tmp_path):
     data = tmp_path / "data"
     write_patients(data / "training", range(1, 5))
@@ -222,8 +254,16 @@ def test_folds_hold_all_groups_alike(tmp_path):
         assert [len(part) for part in (split.training, split.validation, split.test)] == [20, 4, 6]
         assert len({groups[name] for name in split.test}) == 5
     assert splits(patients, [], folds=5, seed=3) == found != splits(patients, [], folds=5, seed=4)
-    with pytest.raises(ValueError, match="31 folds need at least 3 patients and one for each fold, got 30"):
-        splits(patients, [], folds=31, seed=0)
+    for folds in (1, 31):
+        with pytest.raises(ValueError, match=f"folds must be from 2 to the 30 patients, got {folds}"):
+            splits(patients, [], folds=folds, seed=0)
+    with pytest.raises(ValueError, match="fold1 needs patients to learn from and one to choose by, got 1 in all"):
+        splits(patients[:2], [], folds=2, seed=0)
+    with pytest.raises(ValueError, match="must be different people, got patient003 in both"):
+        splits(patients, patients[3:5], folds=2, seed=0)
+    for split in splits(patients[:8], [], folds=8, seed=0):
+        assert split.training
+        assert split.validation
 
 
 def test_wrong_options(tmp_path, tiny):
@@ -253,8 +293,6 @@ def test_patients_without_labels_need_a_table(tmp_path, tiny):
 
 
 def test_phantom_patients_have_the_three_topologies(tmp_path):
-    from topoprior.experiments.acdc_priors import count
-
     write_phantom_patients(tmp_path, 2, slices=3, seed=5)
     for patient in find_patients(tmp_path):
         for frame in patient.frames:

@@ -54,27 +54,32 @@ def splits(training: Sequence[Patient], testing: Sequence[Patient], *, folds: in
     A sixth of the others, or with testing patients a tenth, is set aside to choose by.
 
     Raises:
-        ValueError: If there are too few patients.
+        ValueError: If there are too few patients, fewer than 2 folds, or a patient is in both folders.
     """
+    names = [patient.name for patient in testing]
+    both = sorted({patient.name for patient in training} & set(names))
+    if both:
+        raise ValueError(f"training and testing patients must be different people, got {both[0]} in both")
     order = np.random.default_rng(seed).permutation(len(training)).tolist()
     groups: dict[str, list[str]] = {}
     for place in order:
         groups.setdefault(training[place].group, []).append(training[place].name)
     dealt = [name for group in sorted(groups) for name in groups[group]]
     if testing:
-        validation = dealt[::10]
-        rest = [name for name in dealt if name not in validation]
-        return [_split("official", rest, validation, [patient.name for patient in testing])]
-    parts = [dealt[fold::folds] for fold in range(folds)]
-    if len(dealt) < 3 or min(map(len, parts)) < 1 or folds < 2:
-        raise ValueError(f"{folds} folds need at least 3 patients and one for each fold, got {len(dealt)} patients")
+        return [_split("official", dealt, dealt[::10], names)]
+    if not 2 <= folds <= len(dealt):
+        raise ValueError(f"folds must be from 2 to the {len(dealt)} patients, got {folds}")
     found = []
-    for fold, test in enumerate(parts):
+    for fold in range(folds):
+        test = dealt[fold::folds]
         others = [name for name in dealt if name not in test]
-        validation = others[fold % 6 :: 6]
-        found.append(_split(f"fold{fold + 1}", [name for name in others if name not in validation], validation, test))
+        found.append(_split(f"fold{fold + 1}", others, others[fold % min(6, len(others)) :: 6], test))
     return found
 
 
-def _split(name: str, training: Sequence[str], validation: Sequence[str], test: Sequence[str]) -> Split:
+def _split(name: str, seen: Sequence[str], validation: Sequence[str], test: Sequence[str]) -> Split:
+    """Those that are seen, but for the validation patients, are learnt from."""
+    training = [one for one in seen if one not in validation]
+    if not training:
+        raise ValueError(f"{name} needs patients to learn from and one to choose by, got {len(seen)} in all")
     return Split(name, *(tuple(sorted(names)) for names in (training, validation, test)))
