@@ -237,6 +237,7 @@ def test_testing_patients_alone_are_unseen(tmp_path):
     assert (split.name, split.test) == ("official", ("patient101", "patient102"))
     assert sorted(split.training + split.validation) == [f"patient00{k}" for k in (1, 2, 3, 4)]
     assert len(split.validation) == 1
+    assert (Settings().official.steps, Settings().official.validate_every) == (2500, 250)
 
 
 def test_folds_hold_all_groups_alike(tmp_path):

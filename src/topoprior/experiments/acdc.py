@@ -108,6 +108,8 @@ def run(
     variants: tuple[Variant, ...] = ("myocardium", "heart") if classes == "both" else (classes,)
     folder = open_folder(output, overwrite=overwrite)
     training, testing = _patients(data, folder, preset, seed)
+    if testing:
+        settings = settings.official
     patients = {patient.name: patient for patient in (*training, *testing)}
     table = priors_of(patients.values(), None if priors is None else Path(priors), folder / "priors.csv")
 
