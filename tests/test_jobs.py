@@ -132,6 +132,16 @@ def test_each_job_takes_its_share_of_the_cores(monkeypatch):
         torch.set_num_threads(before)
 
 
+def test_processes_that_are_kept_find_relative_paths(tmp_path, monkeypatch):
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        for file in ("a", "b"):
+            (tmp_path / name / file).write_text(name)
+        monkeypatch.chdir(tmp_path / name)
+        outcome = for_each(Path.read_text, [Path("a"), Path("b")], jobs=2, backend="loky")
+        assert outcome.results == {"a": name, "b": name}
+
+
 def test_a_process_that_dies_is_told():
     with pytest.raises(OSError, match="a worker process was killed"):
         for_each(die, range(8), jobs=2, backend="loky")

@@ -328,7 +328,7 @@ def test_pictures_of_volumes_that_were_changed(ran, tmp_path):
     shutil.copytree(folder / "out" / "predictions", tmp_path / "predictions")
     file = tmp_path / "predictions" / "network" / "p2_0.nii.gz"
     image = nibabel.load(file)
-    mask = np.array(image.dataobj)
+    mask = np.asarray(image.dataobj).copy()
     mask[1, 2, 3] = 1
     nibabel.save(nibabel.Nifti1Image(mask, image.affine, image.header), file)
     changed = documents(folder)["volume_p2_0"]

@@ -81,7 +81,7 @@ def test_the_page_holds_all_and_needs_nothing_else(tmp_path):
     assert [heading["class"] for heading in outline.all("th") if "class" in heading] == ["text"]  # the remark
     targets = {attributes["id"] for _, attributes in outline.tags if "id" in attributes}
     assert {link["href"][1:] for link in outline.all("a")} <= targets
-    assert commit() in html
+    assert (commit() or "unknown") in html  # installed, not from a clone: unknown
     assert "topoprior reproduce mnist" in html
     assert html.index("Not everything is here") < html.index("Table 1</h2>")
 

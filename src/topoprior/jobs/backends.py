@@ -77,7 +77,7 @@ def as_completed(
         if backend == "threading":
             call = gate.guard(call)
         elif backend == "loky":
-            call = EndsWithParent(call)
+            call = EndsWithParent(_InFolder(call, os.getcwd()))
         yield from (_with_ray if backend == "ray" else _with_joblib)(call, items, jobs, backend)
 
 
@@ -133,6 +133,18 @@ class _WithThreads(Generic[Item, Result]):
             import torch
 
             torch.set_num_threads(self.threads)
+        return self.work(item)
+
+
+@dataclass(frozen=True)
+class _InFolder(Generic[Item, Result]):
+    """Work for a process that may stand elsewhere: loky keeps its processes, in the folder where the first run began."""
+
+    work: Callable[[Item], Result]
+    folder: str
+
+    def __call__(self, item: Item) -> Result:
+        os.chdir(self.folder)
         return self.work(item)
 
 
