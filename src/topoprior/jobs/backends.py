@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Condition
 from typing import Any, Generic, Literal, TypeVar, get_args
 
@@ -77,7 +78,7 @@ def as_completed(
         if backend == "threading":
             call = gate.guard(call)
         elif backend == "loky":
-            call = EndsWithParent(_InFolder(call, os.getcwd()))
+            call = EndsWithParent(_InFolder(call, Path.cwd()))
         yield from (_with_ray if backend == "ray" else _with_joblib)(call, items, jobs, backend)
 
 
@@ -138,10 +139,10 @@ class _WithThreads(Generic[Item, Result]):
 
 @dataclass(frozen=True)
 class _InFolder(Generic[Item, Result]):
-    """Work for a process that may stand elsewhere: loky keeps its processes, in the folder where the first run began."""
+    """Work for a process that may stand elsewhere: loky keeps its own, in the folder where the first run began."""
 
     work: Callable[[Item], Result]
-    folder: str
+    folder: Path
 
     def __call__(self, item: Item) -> Result:
         os.chdir(self.folder)
