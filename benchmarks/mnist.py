@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from topoprior.experiments.cell_documents import provenance, read_cells
-from topoprior.experiments.mnist_variants import LEAKS, TITLES
+from topoprior.experiments.mnist.variants import LEAKS, TITLES
 
 FOLDER = Path(__file__).parent / "results" / "mnist"
 HEAD = """# Digits from broken spectra, set right by their topology

@@ -33,7 +33,7 @@ from engine import environment
 from torch import Tensor, nn
 
 import topoprior as tp
-from topoprior.experiments.mnist_networks import denoiser
+from topoprior.experiments.mnist.networks import denoiser
 
 PRIOR = tp.BettiPrior(9, 9)
 

@@ -11,14 +11,14 @@ import torch
 
 from acdc_patients import write_patient
 from topoprior import class_topology, presets
-from topoprior.experiments import acdc, acdc_training
-from topoprior.experiments.acdc_phantoms import write_phantom_patients
-from topoprior.experiments.acdc_priors import count, priors_of
-from topoprior.experiments.acdc_refinement import WAYS, StackCell, Strength, Work, refine_stack
-from topoprior.experiments.acdc_scores import position
-from topoprior.experiments.acdc_splits import patients_in, splits
-from topoprior.experiments.acdc_tables import wrong_table
-from topoprior.experiments.acdc_training import Settings, weights_digest
+from topoprior.experiments import acdc
+from topoprior.experiments.acdc.phantoms import write_phantom_patients
+from topoprior.experiments.acdc.priors import count, priors_of
+from topoprior.experiments.acdc.refinement import WAYS, StackCell, Strength, Work, refine_stack
+from topoprior.experiments.acdc.scores import position
+from topoprior.experiments.acdc.splits import patients_in, splits
+from topoprior.experiments.acdc.tables import wrong_table
+from topoprior.experiments.acdc.training import Settings, weights_digest
 from topoprior.imaging import networks
 from topoprior.imaging.datasets.acdc import find_patients, read_frame
 
@@ -192,7 +192,7 @@ def test_killed_and_resumed(ran, tmp_path, tiny, monkeypatch):
     assert all(file.read_bytes() == content for file, content in kept.items())
     assert again["summary"] == results["summary"]
 
-    monkeypatch.setattr(acdc_training, "fit", None)  # nothing is left to train
+    monkeypatch.setattr(acdc.training, "fit", None)  # nothing is left to train
     assert acdc.run(out, preset="paper", data=folder / "data", device="cpu")["summary"] == results["summary"]
 
 
@@ -206,7 +206,7 @@ def test_three_classes_are_refined_with_the_priors_of_all_and_of_pairs(tmp_path)
     write_patient(tmp_path / "data", 1, slices=2)
     [patient] = find_patients(tmp_path / "data")
     torch.manual_seed(0)
-    factory = "topoprior.experiments.acdc_training:small_unet"
+    factory = "topoprior.experiments.acdc.training:small_unet"
     network = networks.build(factory, {"spatial_dims": 2, "in_channels": 1, "out_channels": 4})
     home = tmp_path / "networks" / "untrained" / "checkpoints"
     home.mkdir(parents=True)

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 import topoprior as tp
-from topoprior.experiments import mnist, mnist_cells, mnist_figures, mnist_networks, mnist_tables, mnist_variants
-from topoprior.experiments.mnist_networks import ClassifierSettings
-from topoprior.experiments.mnist_variants import ANY, LINE, LOOP, PRIOR_OF, TWO_LOOPS
+from topoprior.experiments import mnist
+from topoprior.experiments.mnist.networks import ClassifierSettings
+from topoprior.experiments.mnist.variants import ANY, LINE, LOOP, PRIOR_OF, TWO_LOOPS
 from topoprior.imaging.corrupt import remove_lines
 from topoprior.imaging.datasets import digits
 
@@ -24,7 +24,7 @@ def small_sets(_folder=None):
 
 def shrink(patch):
     """The experiment as it is, but for its size."""
-    size = mnist_cells.Settings(
+    size = mnist.cells.Settings(
         lines=(4, 10),
         test_digits=FEW,
         labelled=12,
@@ -32,9 +32,9 @@ def shrink(patch):
         classifier_digits=80,
         classifier=ClassifierSettings(features=4, epochs=3, batch_size=20),
     )
-    patch.setattr(mnist, "PRESETS", {"quick": size, "paper": size})
+    patch.setattr(mnist.experiment, "PRESETS", {"quick": size, "paper": size})
     patch.setattr(
-        mnist,
+        mnist.experiment,
         "RECIPES",
         {
             name: replace(
@@ -45,14 +45,14 @@ def shrink(patch):
             for name, recipe in mnist.RECIPES.items()
         },
     )
-    patch.setattr(mnist, "_MORE_EPOCHS", 1)
-    patch.setattr(mnist, "read_mnist", small_sets)
+    patch.setattr(mnist.experiment, "_MORE_EPOCHS", 1)
+    patch.setattr(mnist.experiment, "read_mnist", small_sets)
 
 
 @pytest.fixture
 def _tiny(monkeypatch):
     shrink(monkeypatch)
-    monkeypatch.setattr(mnist, "write_page", lambda *_, **__: None)  # drawing takes longest, and is seen in `finished`
+    monkeypatch.setattr(mnist.experiment, "write_page", lambda *_, **__: None)  # takes longest; is seen in `finished`
 
 
 def run(folder, **options):
@@ -115,7 +115,7 @@ def test_the_tables_count_what_is_in_the_cells(finished):
         assert score["asked_topology"] == pytest.approx(np.mean([cell["succeeded"][k] for k, cell in enumerate(given)]))
         assert score["asked_topology"] == score["true_topology"]
         assert row["variants"]["guaranteed"]["asked_topology"] == 1
-        assert set(row["variants"]) == set(mnist_variants.TITLES)
+        assert set(row["variants"]) == set(mnist.variants.TITLES)
 
 
 def test_a_refined_cell_holds_what_refine_gives(finished, monkeypatch):
@@ -161,9 +161,9 @@ def test_a_run_goes_on_where_it_stopped(tmp_path, finished, monkeypatch):
 
     def counting(cell, *, bench):
         refined.append(cell.name)
-        return mnist_cells.refine_digits(cell, bench=bench)
+        return mnist.cells.refine_digits(cell, bench=bench)
 
-    monkeypatch.setattr(mnist, "refine_digits", counting)
+    monkeypatch.setattr(mnist.experiment, "refine_digits", counting)
     (tmp_path / "out" / "cells" / "lines04_prior1_1.json").unlink()
     (tmp_path / "out" / "networks" / "denoiser_lines04.safetensors").unlink()
     results = run(tmp_path / "out")
@@ -198,7 +198,7 @@ def test_without_mnist_quick_takes_other_digits_and_says_so(tmp_path, monkeypatc
     def offline():
         raise OSError("no route to host; give the folder (--data)")
 
-    monkeypatch.setattr(mnist, "download_mnist", offline)
+    monkeypatch.setattr(mnist.experiment, "download_mnist", offline)
     with pytest.raises(OSError, match="no route to host"):
         run(tmp_path / "paper", data=None)
     results = run(tmp_path / "quick", data=None, preset="quick", lines=[4])
@@ -232,7 +232,7 @@ def test_who_is_given_which_prior():
     read = [1, 2, 3, 8, 6, 7, 8, 3]
 
     def asked(variant, seed=0):
-        return mnist_variants.asked_priors(variant, LABELS, read, RANGES, seed=seed)
+        return mnist.variants.asked_priors(variant, LABELS, read, RANGES, seed=seed)
 
     own = [LINE, LINE, TWO_LOOPS, LOOP, LOOP, LINE, TWO_LOOPS, LINE]
     assert asked("prior") == asked("guaranteed") == own
@@ -274,7 +274,7 @@ def test_a_variant_picks_the_refinement_towards_its_prior():
         TWO_LOOPS: cell("888", sure=[0.2, 0.3, 0.7], loops=2),
         tp.BettiPrior(1, (0, 1)): cell("7", places=[1]),
     }
-    found = mnist_variants.outcomes(denoised, refined, [0, 2, 8], RANGES, seed=0)
+    found = mnist.variants.outcomes(denoised, refined, [0, 2, 8], RANGES, seed=0)
     reads = {name: outcome.read.tolist() for name, outcome in found.items()}
     assert reads["denoised"] == [8, 8, 0]
     assert reads["prior"] == [0, 2, 8]
@@ -294,43 +294,43 @@ def test_the_ways_to_write_a_digit_are_counted():
     looped[:, :, 22, 4:9] = looped[:, :, 21, 4] = looped[:, :, 21, 8] = 1
     for looping, expected in ((1, LINE), (2, tp.BettiPrior(1, (0, 1)))):
         mixed = torch.where((torch.arange(8) < looping)[:, None, None, None], looped, images)
-        assert mnist_variants.range_priors(digits.Digits(mixed, torch.full((8,), 7)))[7] == expected
+        assert mnist.variants.range_priors(digits.Digits(mixed, torch.full((8,), 7)))[7] == expected
 
 
 def test_digits_for_the_figures_are_repaired_ones():
     before = {8: {"read": "8533", "loops": [3, 0, 0, 0]}}
     cells = {(8, str(prior)): cell("0633") for prior in (LINE, LOOP, TWO_LOOPS)}
-    chosen = mnist_figures.worth_showing(cells, before, [0, 6, 3, 3])
+    chosen = mnist.figures.worth_showing(cells, before, [0, 6, 3, 3])
     assert chosen == {"4": (8, 0), "5": (8, 1), "6": (8, 2)}
     cells[8, "1,2"]["succeeded"] = [0] * 4
-    assert set(mnist_figures.worth_showing(cells, before, [0, 6, 3, 3])) == {"4", "5"}
+    assert set(mnist.figures.worth_showing(cells, before, [0, 6, 3, 3])) == {"4", "5"}
 
 
 def test_training_repeats_and_keeps_the_best_state():
     sets = small_sets()
     clean = sets.training.images[:12]
     noisy = remove_lines(clean, 4, seed=0, axes="both")
-    settings = mnist_networks.DenoiserSettings((4, 8), "mse", 50, 6, 1e-2, one_cycle=True, keep_best=True)
-    one, other = (mnist_networks.train_denoiser(noisy, clean, (noisy, clean), settings, seed=3) for _ in range(2))
+    settings = mnist.networks.DenoiserSettings((4, 8), "mse", 50, 6, 1e-2, one_cycle=True, keep_best=True)
+    one, other = (mnist.networks.train_denoiser(noisy, clean, (noisy, clean), settings, seed=3) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
-    error = (mnist_networks.denoised(one, noisy) - clean).square().mean().item()
-    last = mnist_networks.train_denoiser(noisy, clean, (noisy, clean), replace(settings, keep_best=False), seed=3)
-    assert error <= (mnist_networks.denoised(last, noisy) - clean).square().mean().item()
+    error = (mnist.networks.denoised(one, noisy) - clean).square().mean().item()
+    last = mnist.networks.train_denoiser(noisy, clean, (noisy, clean), replace(settings, keep_best=False), seed=3)
+    assert error <= (mnist.networks.denoised(last, noisy) - clean).square().mean().item()
     assert error < clean.square().mean().item()
     # Of validation images that the network only gets worse at, the first look is the best one.
-    worse = mnist_networks.train_denoiser(noisy, clean, (noisy, 1 - clean), settings, seed=3)
-    first = mnist_networks.train_denoiser(noisy, clean, (noisy, clean), replace(settings, steps=50), seed=3)
+    worse = mnist.networks.train_denoiser(noisy, clean, (noisy, 1 - clean), settings, seed=3)
+    first = mnist.networks.train_denoiser(noisy, clean, (noisy, clean), replace(settings, steps=50), seed=3)
     assert not torch.equal(worse.last.bias, first.last.bias)
 
 
 def test_the_classifier_learns():
     training, test, _ = digits.small_digits()
     settings = ClassifierSettings(features=8, epochs=10, batch_size=50, learning_rate=5e-3)
-    network = mnist_networks.train_classifier(training.select(slice(0, 600)), settings, seed=0)
-    read = mnist_networks.digit_probabilities(network, test.images)
+    network = mnist.networks.train_classifier(training.select(slice(0, 600)), settings, seed=0)
+    read = mnist.networks.digit_probabilities(network, test.images)
     assert torch.allclose(read.sum(1), torch.ones(len(test)))
     assert (read.argmax(1) == test.labels).double().mean() > 0.8
 
 
 def test_numbers_as_tables_show_them():
-    assert [mnist_tables.p_text(p) for p in (1.0, 0.25, 0.0432, 1e-9)] == ["1.00", "0.25", "0.043", "< 0.0001"]
+    assert [mnist.tables.p_text(p) for p in (1.0, 0.25, 0.0432, 1e-9)] == ["1.00", "0.25", "0.043", "< 0.0001"]

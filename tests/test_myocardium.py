@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from topoprior.experiments import myocardium, myocardium_report
-from topoprior.experiments import myocardium_tables as tables
+from topoprior.experiments import myocardium
 from topoprior.experiments.cells import CellsFailed
-from topoprior.experiments.myocardium_cells import Cell, cases_of
-from topoprior.experiments.myocardium_paper import TABLE_2
-from topoprior.experiments.myocardium_recipes import RECIPES
+from topoprior.experiments.myocardium import tables
+from topoprior.experiments.myocardium.cells import Cell, cases_of
+from topoprior.experiments.myocardium.paper import TABLE_2
+from topoprior.experiments.myocardium.recipes import RECIPES
 from topoprior.imaging.datasets.short_axis import read_crops
 from topoprior.training import AugmentationSettings, NetworkSettings
 
@@ -258,7 +258,7 @@ def test_the_numbers_of_the_paper_are_there_for_each_of_its_cells():
 
 def test_cells_that_are_not_there_are_counted():
     have = [Cell(20, 10, seed) for seed in (3, 4)]
-    assert myocardium_report.missing(have, [20], [10, 40], 2) == ["20 lines removed, 40 labelled slices: 0 of 2 runs."]
+    assert myocardium.report.missing(have, [20], [10, 40], 2) == ["20 lines removed, 40 labelled slices: 0 of 2 runs."]
 
 
 def test_images_lose_quality_with_their_lines(slices):

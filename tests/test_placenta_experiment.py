@@ -8,13 +8,13 @@ import nibabel
 import numpy as np
 import pytest
 
-from topoprior.experiments import placenta, placenta_training
-from topoprior.experiments.placenta_figures import examples, shown, turnable
-from topoprior.experiments.placenta_phantoms import write_phantom_volumes
-from topoprior.experiments.placenta_refinement import WAYS
-from topoprior.experiments.placenta_tables import PAPER_GAIN, aims_table, summary
-from topoprior.experiments.placenta_training import Settings, folds_of
-from topoprior.experiments.placenta_volumes import EACH, Volume, check_volumes, find_volumes, read_volume
+from topoprior.experiments import placenta
+from topoprior.experiments.placenta.figures import examples, shown, turnable
+from topoprior.experiments.placenta.phantoms import PATIENT, write_phantom_volumes
+from topoprior.experiments.placenta.refinement import WAYS
+from topoprior.experiments.placenta.tables import PAPER_GAIN, aims_table, summary
+from topoprior.experiments.placenta.training import Settings, folds_of
+from topoprior.experiments.placenta.volumes import EACH, Volume, check_volumes, find_volumes, read_volume
 
 TINY = Settings(
     folds=3,
@@ -163,7 +163,7 @@ def test_killed_and_resumed(ran, tmp_path, tiny, monkeypatch):
     assert (out / "networks" / "fold02" / "metrics.jsonl").read_text().startswith(begun)
     kept = {file: file.read_bytes() for file in (out / "cells").glob("volume*.json")}
     assert len(kept) == 2
-    monkeypatch.setattr(placenta_training, "fit", None)  # nothing is left to train
+    monkeypatch.setattr(placenta.training, "fit", None)  # nothing is left to train
     assert run(folder, out)["summary"] == results["summary"]
     assert all(file.read_bytes() == content for file, content in kept.items())
 
@@ -213,7 +213,7 @@ def test_numbers_of_a_summary():
 
 def test_phantoms_are_several_of_each_patient(tmp_path):
     place = write_phantom_volumes(tmp_path / "made", patients=2, volumes=3, shape=(24, 48, 52), seed=1)
-    volumes = find_volumes(place, patients=placenta.PATIENT, values=(1,))
+    volumes = find_volumes(place, patients=PATIENT, values=(1,))
     assert [(one.name, one.patient) for one in volumes] == [
         ("patient01_1", "patient01"), ("patient01_2", "patient01"), ("patient02_1", "patient02"),
     ]  # fmt: skip

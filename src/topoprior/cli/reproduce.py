@@ -1,6 +1,6 @@
 """``topoprior reproduce``: the paper's experiments, each one command and one report.
 
-An experiment is a module of `topoprior.experiments` with a function ``run``. To add one: write a function below that
+An experiment is a package of `topoprior.experiments` with a function ``run``. To add one: write a function below that
 takes the options that all share, ``--data``, and what it alone has, and hands them to ``_reproduce``.
 """
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from topoprior.experiments.mnist_networks import denoised, digit_probabilities
-from topoprior.experiments.mnist_tables import PAPER
-from topoprior.experiments.mnist_variants import PRIOR_OF, PRIORS
+from topoprior.experiments.mnist.networks import denoised, digit_probabilities
+from topoprior.experiments.mnist.tables import PAPER
+from topoprior.experiments.mnist.variants import PRIOR_OF, PRIORS
 from topoprior.topology.diagram import persistence
 from topoprior.viewing.bars import barcode
 from topoprior.viewing.style import new_figure
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
-    from topoprior.experiments.mnist_cells import Bench
+    from topoprior.experiments.mnist.cells import Bench
     from topoprior.refinement.result import RefinementResult
 
 _BARS = 8  # of each dimension that are drawn

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from topoprior.evaluation.paired_tests import mcnemar, wilcoxon
-from topoprior.experiments.mnist_variants import LEAKS, PRIOR_OF, TITLES, Outcome, outcomes
+from topoprior.experiments.mnist.variants import LEAKS, PRIOR_OF, TITLES, Outcome, outcomes
 from topoprior.priors.betti_prior import BettiPrior
 from topoprior.viewing.report.experiment import Table
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from topoprior.experiments.acdc_refinement import PAPER_WEIGHT, WAYS
-from topoprior.experiments.acdc_scores import POSITIONS, mean, slice_rows
+from topoprior.experiments.acdc.refinement import PAPER_WEIGHT, WAYS
+from topoprior.experiments.acdc.scores import POSITIONS, mean, slice_rows
 from topoprior.imaging.datasets.acdc import PHASES
 from topoprior.viewing.report.experiment import Table
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from topoprior.baselines.post_processing import post_processing
-from topoprior.experiments.myocardium_cells import LINES_KEPT, RING, TRAINED, Cell, cases_of, seeds
-from topoprior.experiments.myocardium_tables import METHODS
+from topoprior.experiments.myocardium.cells import LINES_KEPT, RING, TRAINED, Cell, cases_of, seeds
+from topoprior.experiments.myocardium.tables import METHODS
 from topoprior.imaging import networks
 from topoprior.imaging.corrupt import remove_lines, removed_lines
 from topoprior.topology.betti import betti_numbers

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from topoprior.evaluation.metrics import dice, topological_success
-from topoprior.experiments.acdc_training import weights_digest
-from topoprior.experiments.placenta_volumes import read_volume
+from topoprior.experiments.acdc.training import weights_digest
+from topoprior.experiments.placenta.volumes import read_volume
 from topoprior.imaging import networks
 from topoprior.imaging.file_grid import FileGrid
 from topoprior.losses.functional import betti_prior_loss
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from topoprior.experiments.placenta_volumes import Volume
+    from topoprior.experiments.placenta.volumes import Volume
     from topoprior.imaging.image import Image
     from topoprior.imaging.networks import LoadedNetwork
     from topoprior.imaging.preparation import Preparation

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
-from topoprior.experiments import placenta_network
-from topoprior.experiments.acdc_training import weights_digest
-from topoprior.experiments.placenta_subject import Subject
-from topoprior.experiments.placenta_volumes import read_volume
+from topoprior.experiments.acdc.training import weights_digest
+from topoprior.experiments.placenta import network
+from topoprior.experiments.placenta.subject import Subject
+from topoprior.experiments.placenta.volumes import read_volume
 from topoprior.imaging.preparation import Preparation
 from topoprior.training import AugmentationSettings, Cases, NetworkSettings, SupervisedSettings, TrainingSettings, fit
 from topoprior.training.settings import HardwareSettings
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from topoprior.experiments.placenta_volumes import Volume
+    from topoprior.experiments.placenta.volumes import Volume
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -33,7 +33,7 @@ class Settings:
 
     Attributes:
         folds: Parts of the patients, each unseen once.
-        network: The function of `topoprior.experiments.placenta_network` that makes the U-net.
+        network: The function of `topoprior.experiments.placenta.network` that makes the U-net.
         steps: Of training.
         batch_size: Of training.
         learning_rate: Of training.
@@ -152,7 +152,7 @@ def train(cell: FoldCell, *, work: Work, tell: Callable[[str, int, int], None] |
         fit,
         TrainingSettings(
             seed=work.seed,
-            network=NetworkSettings(factory=f"{placenta_network.__name__}:{settings.network}"),
+            network=NetworkSettings(factory=f"{network.__name__}:{settings.network}"),
             supervised=SupervisedSettings(
                 loss="dice",
                 steps=settings.steps,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from topoprior.experiments import mnist_figures as figures
-from topoprior.experiments.mnist_cells import refined
-from topoprior.experiments.mnist_tables import (
+from topoprior.experiments.mnist import figures
+from topoprior.experiments.mnist.cells import refined
+from topoprior.experiments.mnist.tables import (
     ceiling_table,
     controls_table,
     digit_table,
     error_table,
     table_1,
 )
-from topoprior.experiments.mnist_variants import PRIOR_OF, PRIORS, SHARE_OF_A_WAY
+from topoprior.experiments.mnist.variants import PRIOR_OF, PRIORS, SHARE_OF_A_WAY
 from topoprior.imaging.new_file import new_file
 from topoprior.viewing.report.experiment import Figure, Section, write_experiment_report
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure as Drawing
 
-    from topoprior.experiments.mnist_cells import Bench
+    from topoprior.experiments.mnist.cells import Bench
 
 _DPI = 110
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from topoprior.experiments.myocardium_recipes import Recipe
+    from topoprior.experiments.myocardium.recipes import Recipe
     from topoprior.imaging.datasets.short_axis import ShortAxisSlices
     from topoprior.training import TrainingResult
 

@@ -9,8 +9,8 @@ import torch
 
 from topoprior.evaluation.aggregate import summarise
 from topoprior.evaluation.statistics import compare
-from topoprior.experiments.myocardium_cells import Cell, degraded
-from topoprior.experiments.myocardium_paper import QUALITY, TABLE_2
+from topoprior.experiments.myocardium.cells import Cell, degraded
+from topoprior.experiments.myocardium.paper import QUALITY, TABLE_2
 from topoprior.imaging.quality import gradient_magnitude, signal_to_noise
 from topoprior.viewing.report.experiment import Table
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from topoprior.experiments.acdc_subject import Subject
+from topoprior.experiments.acdc.subject import Subject
 from topoprior.imaging.datasets.acdc import inside, read_patient
 from topoprior.imaging.io import write_labels
 from topoprior.refinement.guarantee import completed
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from topoprior.experiments.acdc_training import Settings, Variant
+    from topoprior.experiments.acdc.training import Settings, Variant
     from topoprior.imaging.datasets.acdc import Patient, Stack
     from topoprior.priors.betti_prior import BettiPrior
     from topoprior.priors.class_priors import ClassPriors

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from topoprior.experiments.mnist_networks import (
+from topoprior.experiments.mnist.networks import (
     CLASSIFIER,
     DENOISER,
     ClassifierSettings,
@@ -19,7 +19,7 @@ from topoprior.experiments.mnist_networks import (
     train_denoiser,
     trained,
 )
-from topoprior.experiments.mnist_variants import PRIOR_OF, PRIORS
+from topoprior.experiments.mnist.variants import PRIOR_OF, PRIORS
 from topoprior.imaging.corrupt import remove_lines
 from topoprior.priors.betti_prior import BettiPrior
 from topoprior.refinement.guarantee import completed

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from topoprior.experiments.cell_documents import provenance
-from topoprior.experiments.placenta_figures import examples, gains_plot, shown, turnable
-from topoprior.experiments.placenta_subject import WEIGHT
-from topoprior.experiments.placenta_tables import (
+from topoprior.experiments.placenta.figures import examples, gains_plot, shown, turnable
+from topoprior.experiments.placenta.subject import WEIGHT
+from topoprior.experiments.placenta.tables import (
     aims_table,
     choice_table,
     cost_table,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure as Drawing
 
-    from topoprior.experiments.placenta_training import Work
+    from topoprior.experiments.placenta.training import Work
 
     Document = Mapping[str, Any]
 

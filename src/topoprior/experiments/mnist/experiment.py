@@ -1,12 +1,4 @@
-"""The paper's first experiment: digits blurred by lost lines of k-space, cleaned by a U-net, set right by a prior.
-
-MNIST digits lose m rows and m columns of their spectrum. A U-net trained on 100 pairs cleans them. For each of 1000
-test digits that network is then adapted to the one image by equation 5, with the prior of the digit: one component, and
-none, one or two loops. A classifier trained on other, clean digits reads them before and after.
-
-The cells of the experiment are refinements of the test digits at one m towards one prior (`mnist_cells`). What priors
-the digits are *given*, the paper's or those of a control, is a choice among these cells (`mnist_variants`).
-"""
+"""The MNIST experiment from its options to its report."""
 
 from __future__ import annotations
 
@@ -19,7 +11,7 @@ import torch
 
 from topoprior.experiments.cells import compute
 from topoprior.experiments.folder import open_folder, write_results
-from topoprior.experiments.mnist_cells import (
+from topoprior.experiments.mnist.cells import (
     Bench,
     CleanCell,
     DenoisedCell,
@@ -31,10 +23,10 @@ from topoprior.experiments.mnist_cells import (
     read_clean,
     refine_digits,
 )
-from topoprior.experiments.mnist_networks import ClassifierSettings, DenoiserSettings
-from topoprior.experiments.mnist_report import missing, write_page
-from topoprior.experiments.mnist_tables import results_of, table_1
-from topoprior.experiments.mnist_variants import ANY, PRIOR_OF, PRIORS, range_priors
+from topoprior.experiments.mnist.networks import ClassifierSettings, DenoiserSettings
+from topoprior.experiments.mnist.report import missing, write_page
+from topoprior.experiments.mnist.tables import results_of, table_1
+from topoprior.experiments.mnist.variants import ANY, PRIOR_OF, PRIORS, range_priors
 from topoprior.imaging.datasets.digits import DigitSets, download_mnist, read_mnist, small_digits
 
 if TYPE_CHECKING:

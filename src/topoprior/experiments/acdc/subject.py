@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from topoprior.evaluation.metrics import dice, hausdorff95, topological_success
-from topoprior.experiments.acdc_training import LEARNT, weights_digest
+from topoprior.experiments.acdc.training import LEARNT, weights_digest
 from topoprior.imaging import networks
 from topoprior.imaging.datasets.acdc import MYOCARDIUM, SLICES
 from topoprior.imaging.datasets.classes import class_values
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from topoprior.experiments.acdc_training import Settings, Variant
+    from topoprior.experiments.acdc.training import Settings, Variant
     from topoprior.imaging.datasets.acdc import Stack
     from topoprior.imaging.datasets.classes import Classes
     from topoprior.imaging.image import Array

@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from topoprior.experiments.myocardium_cells import MOST_UNLABELLED, SHARES
+from topoprior.experiments.myocardium.cells import MOST_UNLABELLED, SHARES
 from topoprior.viewing.report.experiment import Section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from topoprior.experiments.myocardium_cells import Cell
-    from topoprior.experiments.myocardium_recipes import Recipe
+    from topoprior.experiments.myocardium.cells import Cell
+    from topoprior.experiments.myocardium.recipes import Recipe
     from topoprior.imaging.datasets.short_axis import ShortAxisSlices
     from topoprior.viewing.report.experiment import Figure, Table
 

@@ -1,18 +1,4 @@
-"""The paper's second experiment: few labelled heart slices, many unlabelled ones, and the prior of a ring.
-
-Five ways to segment the left ventricle's myocardium on degraded short-axis slices are trained side by side: supervised
-learning alone, followed by a morphological closing, followed by a fully connected conditional random field,
-pseudo-label bootstrapping, and the prior on the unlabelled images (equation 6). Three more rows tell what else could
-explain a gain, and what the prior adds to the strongest of the others: supervised training on as many more images as
-the prior sees, the largest component with its holes filled, and pseudo-labels and prior at once.
-
-The paper's images are private (UK Biobank, one slice per subject). Whoever has them gives their folder. Others have
-the short-axis phantom, or slices of the ACDC challenge (Bernard et al., IEEE TMI 37(11), 2018).
-
-    topoprior reproduce myocardium --preset quick -o results
-
-Reference: Clough et al. (2022), IEEE TPAMI 44(12), section 4.2. PMC9721526.
-"""
+"""The myocardium experiment from its options to its report."""
 
 from __future__ import annotations
 
@@ -21,14 +7,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from topoprior.experiments import myocardium_figures as figures
-from topoprior.experiments import myocardium_report as report
-from topoprior.experiments import myocardium_tables as tables
 from topoprior.experiments.cell_documents import as_json, provenance
 from topoprior.experiments.cells import compute
 from topoprior.experiments.folder import open_folder, write_results
-from topoprior.experiments.myocardium_cells import LINES_KEPT, MOST_UNLABELLED, SHARES, Cell, run_cell
-from topoprior.experiments.myocardium_recipes import RECIPES, RecipeName
+from topoprior.experiments.myocardium import figures, report, tables
+from topoprior.experiments.myocardium.cells import LINES_KEPT, MOST_UNLABELLED, SHARES, Cell, run_cell
+from topoprior.experiments.myocardium.recipes import RECIPES, RecipeName
 from topoprior.imaging.datasets.acdc import MYOCARDIUM
 from topoprior.imaging.datasets.short_axis import phantom_slices, read_crops
 from topoprior.imaging.datasets.short_axis_folders import read_acdc, read_biobank
@@ -42,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from topoprior.experiments.demo import Progress
-    from topoprior.experiments.myocardium_recipes import Recipe
+    from topoprior.experiments.myocardium.recipes import Recipe
     from topoprior.imaging.datasets.short_axis import ShortAxisSlices
     from topoprior.viewing.report.experiment import Figure
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from topoprior.experiments.placenta_subject import PRIOR, topology_seconds
+from topoprior.experiments.placenta.subject import PRIOR, topology_seconds
 from topoprior.imaging.io import write_mask
 from topoprior.refinement.guarantee import completed
 from topoprior.topology.betti import betti_numbers
@@ -19,7 +19,7 @@ from topoprior.topology.diagram import persistence
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from topoprior.experiments.placenta_training import Work
+    from topoprior.experiments.placenta.training import Work
 
 WAYS = {
     "network": "U-net",

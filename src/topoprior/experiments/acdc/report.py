@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from topoprior.experiments.acdc_figures import examples, patients_plot, positions_plot
-from topoprior.experiments.acdc_refinement import PAPER_WEIGHT, WAYS
-from topoprior.experiments.acdc_tables import (
+from topoprior.experiments.acdc.figures import examples, patients_plot, positions_plot
+from topoprior.experiments.acdc.refinement import PAPER_WEIGHT, WAYS
+from topoprior.experiments.acdc.tables import (
     aims_table,
     by_position,
     by_prior,
@@ -14,7 +14,7 @@ from topoprior.experiments.acdc_tables import (
     main_table,
     wrong_table,
 )
-from topoprior.experiments.acdc_training import LONGER
+from topoprior.experiments.acdc.training import LONGER
 from topoprior.experiments.cell_documents import provenance
 from topoprior.imaging.new_file import new_file
 from topoprior.viewing.report.experiment import Figure, Section, Table, write_experiment_report
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure as Drawing
 
-    from topoprior.experiments.acdc_refinement import Work
+    from topoprior.experiments.acdc.refinement import Work
 
     Document = Mapping[str, Any]
 

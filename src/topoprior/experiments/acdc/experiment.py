@@ -1,13 +1,4 @@
-"""The paper's third experiment: the myocardium in short-axis stacks of the heart, refined slice by slice.
-
-A U-net learns the myocardium of the ACDC challenge by binary cross-entropy. For each slice of patients that it has not
-seen it is then adapted by equation 5, with the prior of that slice: a ring (1, 1), an open wall (1, 0), or nothing
-(0, 0). The paper took these from manual inspection; here they are read from the ground truth, or from a table that a
-person has filled in (``topoprior label-priors``).
-
-The challenge's test labels were not public when the paper was written, so it reports Dice alone. They are now: what is
-new here is how many slices have the right topology before and after.
-"""
+"""The ACDC experiment from its options to its report."""
 
 from __future__ import annotations
 
@@ -16,14 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from topoprior.experiments.acdc_phantoms import write_phantom_patients
-from topoprior.experiments.acdc_priors import digest, priors_of
-from topoprior.experiments.acdc_refinement import WAYS, ChoiceCell, StackCell, Strength, Work, choose, refine_stack
-from topoprior.experiments.acdc_report import write_page
-from topoprior.experiments.acdc_scores import summary
-from topoprior.experiments.acdc_splits import Split, patients_in, splits
-from topoprior.experiments.acdc_tables import PAPER, main_table
-from topoprior.experiments.acdc_training import NetworkCell, Settings, train
+from topoprior.experiments.acdc.phantoms import write_phantom_patients
+from topoprior.experiments.acdc.priors import digest, priors_of
+from topoprior.experiments.acdc.refinement import WAYS, ChoiceCell, StackCell, Strength, Work, choose, refine_stack
+from topoprior.experiments.acdc.report import write_page
+from topoprior.experiments.acdc.scores import summary
+from topoprior.experiments.acdc.splits import Split, patients_in, splits
+from topoprior.experiments.acdc.tables import PAPER, main_table
+from topoprior.experiments.acdc.training import NetworkCell, Settings, train
 from topoprior.experiments.cells import compute
 from topoprior.experiments.folder import open_folder, write_results
 from topoprior.imaging.datasets.acdc import PHASES
@@ -32,7 +23,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
-    from topoprior.experiments.acdc_training import Variant
+    from topoprior.experiments.acdc.training import Variant
     from topoprior.experiments.demo import Progress
     from topoprior.imaging.datasets.acdc import Patient
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from topoprior.experiments.acdc_splits import Split
+    from topoprior.experiments.acdc.splits import Split
     from topoprior.imaging.datasets.acdc import Patient, Stack
 
 Variant = Literal["myocardium", "heart"]

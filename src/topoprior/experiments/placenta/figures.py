@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from topoprior.experiments.placenta_refinement import prediction
-from topoprior.experiments.placenta_tables import fold_gains
-from topoprior.experiments.placenta_volumes import read_volume
+from topoprior.experiments.placenta.refinement import prediction
+from topoprior.experiments.placenta.tables import fold_gains
+from topoprior.experiments.placenta.volumes import read_volume
 from topoprior.imaging.io import read_image
 from topoprior.viewing.orientation import View
 from topoprior.viewing.overlays import ADDED, OUTLINE, REMOVED, TARGET, outline, show_grey, tint
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from topoprior.experiments.placenta_training import Work
+    from topoprior.experiments.placenta.training import Work
     from topoprior.imaging.image import Image
 
     Document = Mapping[str, Any]

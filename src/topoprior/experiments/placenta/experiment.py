@@ -1,10 +1,4 @@
-"""The paper's fourth experiment: volumes, refined with the prior of one solid body, (1, 0, 0).
-
-A 3-D U-net learns a structure by the Dice loss, in a k-fold cross-validation that keeps the volumes of a patient
-together. It is then adapted by equation 5, lambda = 0.005, to each volume that it has not seen. The paper's volumes,
-ultrasound of the placenta, are private. Here they are phantoms of such volumes, a folder of NIfTI files, or the
-hippocampus volumes of the Medical Segmentation Decathlon.
-"""
+"""The 3-D experiment from its options to its report."""
 
 from __future__ import annotations
 
@@ -15,20 +9,20 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from topoprior.experiments.cells import compute
 from topoprior.experiments.folder import open_folder, write_results
-from topoprior.experiments.placenta_phantoms import PATIENT, write_phantom_volumes
-from topoprior.experiments.placenta_refinement import WAYS, VolumeCell, refine_volume
-from topoprior.experiments.placenta_report import write_page
-from topoprior.experiments.placenta_tables import main_table, summary
-from topoprior.experiments.placenta_training import Settings, Work, folds_of, train
-from topoprior.experiments.placenta_volumes import EACH, Source, check_volumes, find_volumes
+from topoprior.experiments.placenta.phantoms import PATIENT, write_phantom_volumes
+from topoprior.experiments.placenta.refinement import WAYS, VolumeCell, refine_volume
+from topoprior.experiments.placenta.report import write_page
+from topoprior.experiments.placenta.tables import main_table, summary
+from topoprior.experiments.placenta.training import Settings, Work, folds_of, train
+from topoprior.experiments.placenta.volumes import EACH, Source, check_volumes, find_volumes
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
     from topoprior.experiments.demo import Progress
-    from topoprior.experiments.placenta_training import Device
-    from topoprior.experiments.placenta_volumes import Volume
+    from topoprior.experiments.placenta.training import Device
+    from topoprior.experiments.placenta.volumes import Volume
 
 Preset = Literal["quick", "paper"]
 
@@ -75,7 +69,7 @@ def run(
         source: ``"phantom"``: made on the spot. ``"folder"``: your own. ``"hippocampus"``: Task04 of the Medical
             Segmentation Decathlon, the union of its labels, each volume a patient of its own.
         data: Folder with ``images`` and ``labels``, or ``imagesTr`` and ``labelsTr``; for all sources but phantoms.
-        patients: For folders: whose a volume is, see `topoprior.experiments.placenta_volumes.find_volumes`.
+        patients: For folders: whose a volume is, see `topoprior.experiments.placenta.volumes.find_volumes`.
         values: For folders: the values that make up the structure in the labels; by default 1.
         folds: How many parts the patients are dealt into.
         jobs: Cells at once, in processes.

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from topoprior.experiments.acdc_refinement import WAYS, prediction
-from topoprior.experiments.acdc_scores import POSITIONS, slice_rows
+from topoprior.experiments.acdc.refinement import WAYS, prediction
+from topoprior.experiments.acdc.scores import POSITIONS, slice_rows
 from topoprior.imaging.datasets.acdc import MYOCARDIUM, PHASES, Stack, read_patient
 from topoprior.imaging.io import read_image
 from topoprior.viewing.orientation import View
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from topoprior.experiments.acdc_refinement import Work
+    from topoprior.experiments.acdc.refinement import Work
 
     Document = Mapping[str, Any]
 

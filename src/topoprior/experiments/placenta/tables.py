@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from topoprior.evaluation.paired_tests import wilcoxon
-from topoprior.experiments.placenta_refinement import WAYS
+from topoprior.experiments.placenta.refinement import WAYS
 from topoprior.viewing.report.experiment import Table
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from topoprior.training.settings import (
 )
 
 if TYPE_CHECKING:
-    from topoprior.experiments.myocardium_cells import Cell
+    from topoprior.experiments.myocardium.cells import Cell
 
 RecipeName = Literal["tuned", "paper"]
 
