@@ -65,7 +65,7 @@ void threads_do_not_matter() {
             for (const auto boundary : {Boundary::background, Boundary::foreground}) {
                 const BatchPersistence<float> batch(shape, {construction, boundary, 7});
                 const auto one = batch.run(values.data(), images, 1);
-                for (const std::size_t threads : {2, 3, 8}) {
+                for (const std::size_t threads : {2U, 3U, 8U}) {
                     const auto many = batch.run(values.data(), images, threads);
                     for (std::size_t i = 0; i < images; ++i)
                         require(equal(one[i], many[i]), "any number of threads gives the same bars");

@@ -292,8 +292,9 @@ private:
                 maxima_.flush();
                 square_order = square_sort_.sort(maxima_.merges, key);
                 closes_.resize(squares_.size());
-                maxima_.join(square_order, maxima_pairs,
-                             [&](std::size_t, Index record, bool joined) { closes_[record] = joined ? 0 : 1; });
+                maxima_.join(square_order, maxima_pairs, [&](std::size_t, Index record, bool joined) {
+                    closes_[record] = static_cast<std::uint8_t>(!joined);
+                });
             });
         if (!loops) return;
         // The labels have done their work; their memory now tells where the merges of a voxel begin.

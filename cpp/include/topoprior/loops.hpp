@@ -189,7 +189,7 @@ private:
             roots ^= 1U << root;
             Index merge = first_merge_[voxel];
             for (unsigned v = first + 1; v < root; ++v)
-                merge += (link >> v & 1) && kLinkTable.parent(link, v) == LinkTable::kRoot ? 1 : 0;
+                merge += (link >> v & 1) && kLinkTable.parent(link, v) == LinkTable::kRoot ? 1U : 0U;
             if (loop_[merge] != kNone) row(loop_[merge]);
         }
     }

@@ -83,7 +83,10 @@ inline constexpr std::array<std::uint8_t, 256> kMerges = [] {
 inline constexpr std::array<std::uint8_t, 256> kKinds = [] {
     std::array<std::uint8_t, 256> table{};
     for (unsigned link = 0; link < 256; ++link)
-        table[link] = (link & kVertices2) == 0 ? 1 : link == kFullLink2 ? 2 : kMerges[link] > 0 ? 4 : 0;
+        table[link] = static_cast<std::uint8_t>((link & kVertices2) == 0 ? 1
+                                                : link == kFullLink2     ? 2
+                                                : kMerges[link] > 0      ? 4
+                                                                         : 0);
     return table;
 }();
 
@@ -131,9 +134,9 @@ namespace detail {
 inline constexpr std::array<OctahedronTriangle, 8> triangles() {
     std::array<OctahedronTriangle, 8> table{};
     for (std::uint8_t t = 0; t < 8; ++t) {
-        const std::uint8_t x = t & 1;
-        const std::uint8_t y = static_cast<std::uint8_t>(2 + (t >> 1 & 1));
-        const std::uint8_t z = static_cast<std::uint8_t>(4 + (t >> 2 & 1));
+        const auto x = static_cast<std::uint8_t>(t & 1);
+        const auto y = static_cast<std::uint8_t>(2 + (t >> 1 & 1));
+        const auto z = static_cast<std::uint8_t>(4 + (t >> 2 & 1));
         table[t] = {{x, y, z}, {kEdgeBetween[x][y], kEdgeBetween[x][z], kEdgeBetween[y][z]}};
     }
     return table;

@@ -11,6 +11,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -229,7 +230,7 @@ private:
 
     // The padding becomes one extremum: ways end on it, and all of its cells carry one label.
     void mark_frame(const Grid& grid) {
-        constexpr Link kEnd = kLooking == Looking::down ? Link{0} : static_cast<Link>(~Link{0});
+        constexpr Link kEnd = kLooking == Looking::down ? Link{0} : std::numeric_limits<Link>::max();
         const auto fill = [&](Index begin, Index end) {
             std::fill(label_ + begin, label_ + end, kFrame);
             std::fill(link_ + begin, link_ + end, kEnd);

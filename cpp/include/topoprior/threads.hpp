@@ -31,6 +31,8 @@ public:
         }
         open_.store(true, std::memory_order_release);
         wake_.notify_all();
+        for (std::thread& thread : threads_)
+            thread.join();
     }
 
     std::size_t size() const { return size_; }
@@ -53,6 +55,9 @@ public:
         }
         {
             const std::scoped_lock lock(mutex_);
+            // Before there is a job: if the system grants no thread, nobody works on what is about to go.
+            for (std::size_t worker = threads_.size() + 1; worker < size_; ++worker)
+                threads_.emplace_back([this, worker] { serve(worker); });
             job_ = [](void* context, std::size_t piece, std::size_t worker) {
                 (*static_cast<std::remove_reference_t<Work>*>(context))(piece, worker);
             };
@@ -60,8 +65,6 @@ public:
             next_ = 0;
             pieces_ = pieces;
             failure_ = nullptr;
-            for (std::size_t worker = threads_.size() + 1; worker < size_; ++worker)
-                threads_.emplace_back([this, worker] { serve(worker); });
         }
         open_.store(true, std::memory_order_release);
         wake_.notify_all();
@@ -135,9 +138,9 @@ private:
     std::size_t busy_ = 0;
     std::exception_ptr failure_;
     bool closing_ = false;
-    std::atomic<bool> open_ = false;     // hints for those who look without the mutex: there are pieces to take,
-    std::atomic<bool> idle_ = true;      // and nobody is at work
-    std::vector<std::jthread> threads_;  // joined first, while all of the above still exists
+    std::atomic<bool> open_ = false;    // hints for those who look without the mutex: there are pieces to take,
+    std::atomic<bool> idle_ = true;     // and nobody is at work
+    std::vector<std::thread> threads_;  // std::jthread would join by itself, but not every macOS has it
 };
 
 }  // namespace topoprior
