@@ -1,0 +1,40 @@
+"""Links out of ``docs`` into the repository, which the pages need on the code host, as links within the site."""
+
+import re
+from typing import Any
+
+from sphinx.application import Sphinx
+
+# Where the site has what a link names, by what follows the last `../`.
+PLACES = (
+    (re.compile(r"benchmarks/results/(\w+)/results\.md"), r"/results/\1.md"),
+    (re.compile(r"benchmarks/results/(\w+)\.md"), r"/results/\1.md"),
+    (re.compile(r"examples/monai_bundle/docs/README\.md"), "/how-to/monai-bundle.md"),
+    (re.compile(r"CHANGELOG\.md"), "/about/changelog.md"),
+    (re.compile(r"CONTRIBUTING\.md"), "/about/contributing.md"),
+)
+LINK = re.compile(r"\[([^\[\]]*)\]\((?:\.\./)+(\S+?)\)")
+REPORT = re.compile(r"benchmarks/(results/\S+\.html)")
+
+
+def place_of(link: re.Match[str], docname: str) -> str:
+    """The link as the site has it; a link that the site knows nothing of stays."""
+    text, target = link.groups()
+    if report := REPORT.fullmatch(target):  # a page that is no source of the site, copied beside it
+        return f'<a class="reference" href="{"../" * docname.count("/")}{report[1]}">{text}</a>'
+    path, hash_, anchor = target.partition("#")
+    for pattern, place in PLACES:
+        if pattern.fullmatch(path):
+            return f"[{text}]({pattern.sub(place, path)}{hash_}{anchor})"
+    return link[0]
+
+
+def translate(_: Sphinx, docname: str, source: list[str]) -> None:
+    """Translate the links of one page."""
+    source[0] = LINK.sub(lambda link: place_of(link, docname), source[0])
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.connect("source-read", translate)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
