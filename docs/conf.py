@@ -23,6 +23,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "command_reference",
+    "docstring_names",
     "repository_links",
     "result_table",
 ]
@@ -46,6 +47,12 @@ autosummary_ignore_module_all = False
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 toc_object_entries_show_parents = "hide"
+# Types of annotations that are not ours, or short names of ours for plain types
+nitpick_ignore_regex = [
+    ("py:class", r"(torch|nn|numpy|np|pathlib)\..+"),
+    ("py:class", "Tensor|NDArray|Path|Construction|Boundary|StopReason|Numbers|Rows?|.*[.]Result"),
+]
+suppress_warnings = ["myst.header"]  # pages of results begin their tables at the third level
 # Other projects' inventories come from the internet, which a build need not have.
 intersphinx_mapping = (
     {

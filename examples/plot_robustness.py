@@ -2,7 +2,7 @@
 ==========================
 
 Twenty phantoms under more and more noise, each segmented by a small U-net that was trained without it and refined with
-the prior of one component with one loop. This is what `topoprior robustness` does without arguments.
+the prior of one component with one loop. This is what ``topoprior robustness`` does without arguments.
 """
 
 import tempfile

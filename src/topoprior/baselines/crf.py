@@ -44,7 +44,7 @@ class DenseCRF:
     """Mean-field inference in a fully connected CRF with two labels, foreground and background.
 
     Its energy is ``-log probability`` of the label of each pixel, plus, for each pair of pixels with different labels
-    (Potts),
+    (Potts)::
 
         gaussian_weight exp(-|x - y|² / 2 gaussian_sigma²)
         + bilateral_weight exp(-|x - y|² / 2 bilateral_sigma² - |I(x) - I(y)|² / 2 intensity_sigma²),
@@ -130,7 +130,7 @@ class DenseCRF:
         return torch.from_numpy(np.stack(masks))[:, None].to(checked.device)
 
     def as_dict(self) -> dict[str, Any]:
-        """Name and options as plain JSON values; `post_processing` is the inverse."""
+        """Name and options as plain JSON values; `topoprior.baselines.post_processing.post_processing` is the inverse."""
         options = {field.name: getattr(self, field.name) for field in fields(self)}
         spacing = None if self.spacing is None else list(self.spacing)
         return {"name": self.name, **options, "spacing": spacing}

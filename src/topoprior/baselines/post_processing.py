@@ -33,7 +33,7 @@ class PostProcessing(Protocol):
         """The mask: boolean, of the shape of ``probability``, ``(batch, 1, *spatial)``."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Name and options as plain JSON values; `post_processing` is the inverse."""
+        """Name and options as plain JSON values; `topoprior.baselines.post_processing.post_processing` is the inverse."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class NoPostProcessing:
         return as_mask(probability)
 
     def as_dict(self) -> dict[str, Any]:
-        """Name and options as plain JSON values; `post_processing` is the inverse."""
+        """Name and options as plain JSON values; `topoprior.baselines.post_processing.post_processing` is the inverse."""
         return {"name": self.name}
 
 
@@ -74,7 +74,7 @@ _KINDS: dict[str, type[NoPostProcessing | Closing | DenseCRF | Components]] = {
 
 
 def post_processing(settings: Mapping[str, Any]) -> PostProcessing:
-    """The post-processing with that name and these options, as `as_dict` writes them.
+    """The post-processing with that name and these options, as `PostProcessing.as_dict` writes them.
 
     Args:
         settings: ``name``, one of "none", "closing", "crf" and "components", and any options; those left out have their

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, Parameter
 
+from topoprior.cli.app import app as page
 from topoprior.cli.audit import audit
 from topoprior.cli.barcode import barcode
 from topoprior.cli.betti import betti
@@ -61,6 +62,7 @@ for _command, _arguments in (
 ):
     _usage = f"Usage: topoprior {_command.__name__.replace('_', '-')} {_arguments}[OPTIONS]"
     app.command(_command, usage=_usage, help_epilogue="")
+app.command(page, name="app", usage="Usage: topoprior app [OPTIONS]", help_epilogue="")
 app.command(reproduce)
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Setting(NamedTuple):
-    """One of the four conventions; `column` is where a result table keeps its verdict."""
+    """One of the four conventions; ``column`` is where a result table keeps its verdict."""
 
     construction: Construction
     boundary: Boundary

@@ -75,8 +75,8 @@ class TopologicalSuccessMetric(_Metric):
         construction: ``"T"``: pixels connect through corners (8 / 26); ``"V"``: through faces (4 / 6).
         boundary: What lies outside the image, ``"background"`` or ``"foreground"``.
         include_background: Whether channel 0 is a class like the others; False for one-hot masks.
-        reduction: MONAI's word for what `aggregate` averages over.
-        get_not_nans: Whether `aggregate` also gives the number of values.
+        reduction: MONAI's word for what ``aggregate`` averages over.
+        get_not_nans: Whether ``aggregate`` also gives the number of values.
 
     Raises:
         ValueError: If ``construction`` or ``boundary`` is unknown, and when called, as `topological_success`.
@@ -153,8 +153,8 @@ class ClDiceMetric(_Metric):
 
     Args:
         include_background: Whether channel 0 is a class like the others; False for one-hot masks.
-        reduction: MONAI's word for what `aggregate` averages over.
-        get_not_nans: Whether `aggregate` also gives the number of values.
+        reduction: MONAI's word for what ``aggregate`` averages over.
+        get_not_nans: Whether ``aggregate`` also gives the number of values.
 
     Raises:
         ValueError: When called, without ``y``, and as `cl_dice`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,10 @@ from topoprior.imaging.new_file import new_file
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
+
+    from topoprior.viewing.report.experiment import Figure
+
+_DPI = 110
 
 
 def open_folder(output: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
@@ -51,6 +56,23 @@ def check_folder(folder: Path, *, overwrite: bool = False) -> None:
             f"{folder} holds something else than an experiment: take another folder, or allow files in it to be "
             "overwritten (overwrite=True, --overwrite)"
         )
+
+
+def write_figure(folder: Path, name: str, figure: Figure) -> Figure:
+    """Draw a figure of the report into the folder's ``figures``, in place of an earlier one.
+
+    Args:
+        folder: From :func:`open_folder`.
+        name: Of the file, without its ending.
+        figure: Whose image is a figure of Matplotlib.
+
+    Returns:
+        The same figure, its image the file.
+    """
+    path = folder / "figures" / f"{name}.png"
+    with new_file(path, overwrite=True) as temporary:
+        figure.image.savefig(temporary, format="png", dpi=_DPI)  # type: ignore[union-attr]
+    return replace(figure, image=path)
 
 
 def write_results(folder: Path, results: Mapping[str, Any]) -> Path:

@@ -13,7 +13,7 @@ from topoprior.topology.exchange import to_arrays, to_table
 try:
     from sklearn.base import BaseEstimator, TransformerMixin
 except ImportError as error:
-    raise ImportError("CubicalPersistence needs scikit-learn: pip install scikit-learn") from error
+    raise ImportError("CubicalPersistence needs scikit-learn: pip install 'topoprior[sklearn]'") from error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

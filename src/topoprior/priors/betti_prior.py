@@ -72,12 +72,12 @@ class BettiPrior:
 
     @property
     def dimensions(self) -> int:
-        """How many Betti numbers the prior speaks of: the number of spatial axes of its images."""
+        """How many Betti numbers the prior speaks of, the number of spatial axes of its images."""
         return len(self.lower)
 
     @property
     def cares(self) -> tuple[bool, ...]:
-        """Per dimension: can any Betti number violate this prior, with a weight above 0?"""
+        """Can any Betti number violate this prior, with a weight above 0? One answer per dimension."""
         return tuple(
             (low > 0 or high is not None) and weight > 0
             for low, high, weight in zip(self.lower, self.upper, self.weights, strict=True)

@@ -116,7 +116,7 @@ class ClassPriors:
 
     @property
     def dimensions(self) -> int:
-        """How many Betti numbers each prior speaks of: the number of spatial axes of the images."""
+        """How many Betti numbers each prior speaks of, the number of spatial axes of the images."""
         return self.priors[0].dimensions
 
     @property

@@ -1,6 +1,6 @@
 """Copies of one network, each with weights of its own, run and adapted side by side.
 
-The weights are stacked along a new first axis, and `torch.func.vmap` runs the network over them. It turns one
+The weights are stacked along a new first axis, and ``torch.func.vmap`` runs the network over them. It turns one
 convolution for each copy into a single grouped one, which keeps the processor busy where a small image alone does not.
 Adam works element by element, so that on stacked weights it is many Adams; only its count of steps is kept for each
 copy, as copies may start at different times.

@@ -72,7 +72,7 @@ def refine_many(
 
     Args:
         network: Any module that maps ``(1, channel, *spatial)`` to ``(1, channel, *spatial)`` and that
-            `torch.func.vmap` can run: what it does must not hang on the values of the image.
+            ``torch.func.vmap`` can run: what it does must not hang on the values of the image.
         images: Shape ``(image, channel, *spatial)``, on the network's device.
         priors: What is wanted: one prior for all images; one for each image; or for each image one per channel, where
             ``[[prior, prior, ...]]`` serves all images.

@@ -59,7 +59,7 @@ def refine(
 ) -> RefinementResult:
     """Adapt a copy of a network to one image until its output has the wanted topology (equation 5).
 
-    The copy starts at the given weights ``w_n`` and minimises by Adam
+    The copy starts at the given weights ``w_n`` and minimises by Adam::
 
         (1/V) |f(X, w) - f(X, w_n)|^2  +  weight * L_topo(f(X, w)),
 

@@ -47,7 +47,7 @@ def refine_map(
 ) -> RefinementResult:
     """Change a probability map as little as it takes to give it the wanted topology (equation 5, without a network).
 
-    The pixels move on their own, by Adam in logit space, against the same distance to the map one started from:
+    The pixels move on their own, by Adam in logit space, against the same distance to the map one started from::
 
         (1/V) |S - S_n|^2  +  weight * L_topo(S)
 

@@ -53,7 +53,7 @@ class RefinementResult:
 
     @property
     def labels(self) -> Tensor:
-        """With class priors: the class of each pixel, int64, shape ``(1, *spatial)``.
+        """With class priors the class of each pixel, int64, shape ``(1, *spatial)``.
 
         Raises:
             ValueError: If the channels are no classes, so that a pixel belongs to none or to several.

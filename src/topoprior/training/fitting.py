@@ -16,6 +16,7 @@ from topoprior.baselines.pseudo_label import pseudo_label_phases
 from topoprior.imaging import networks
 from topoprior.training import draws
 from topoprior.training.checks import check_cases, check_shares
+from topoprior.training.device import chosen_device
 from topoprior.training.feed import Place
 from topoprior.training.loop import Loop
 from topoprior.training.records import Records
@@ -165,11 +166,8 @@ def _fabric(settings: TrainingSettings) -> Fabric:
     except ImportError as error:
         raise ImportError("training needs Lightning Fabric: pip install 'topoprior[train]'") from error
     hardware = settings.hardware
-    cuda = torch.cuda.is_available()
-    if hardware.device == "cuda" and not cuda:
-        raise ValueError("device must be cpu or auto on this machine: torch sees no CUDA GPU, got 'cuda'")
     fabric = Fabric(
-        accelerator="cuda" if cuda and hardware.device != "cpu" else "cpu",
+        accelerator=chosen_device(hardware.device).type,
         devices=hardware.devices,
         strategy="ddp" if hardware.devices > 1 else "auto",
         precision=hardware.precision,

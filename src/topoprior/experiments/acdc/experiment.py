@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from topoprior.experiments.acdc.training import Variant
     from topoprior.experiments.demo import Progress
     from topoprior.imaging.datasets.acdc import Patient
+    from topoprior.training.device import Device
 
 Preset = Literal["quick", "paper"]
 Classes = Literal["myocardium", "heart", "both"]
@@ -58,7 +59,7 @@ def run(
     classes: Classes = "myocardium",
     folds: int | None = None,
     jobs: int = 1,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    device: Device = "auto",
     seed: int = 0,
     overwrite: bool = False,
     command: str | None = None,

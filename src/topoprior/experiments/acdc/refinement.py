@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from topoprior.priors.class_priors import ClassPriors
     from topoprior.priors.table import PriorTable
     from topoprior.refinement.result import RefinementResult
+    from topoprior.training.device import Device
 
 PAPER_WEIGHT = 0.01
 WAYS = {
@@ -117,14 +118,12 @@ class Work:
     settings: Settings
     networks: Path
     predictions: Path
-    device: Literal["auto", "cpu", "cuda"]
+    device: Device
 
     def subject(self, stack: Stack, cell: ChoiceCell | StackCell) -> Subject:
         """A stack with the network of a cell."""
-        checkpoint = self.networks / cell.network / "checkpoints" / "best.safetensors"
-        return Subject.of(
-            stack, cell.variant, (checkpoint, cell.weights), self.priors, self.settings, device=self.device
-        )
+        network = self.networks / cell.network, cell.weights
+        return Subject.of(stack, cell.variant, network, self.priors, self.settings, device=self.device)
 
 
 def choose(cell: ChoiceCell, *, work: Work) -> dict[str, Any]:

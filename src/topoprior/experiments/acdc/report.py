@@ -16,14 +16,12 @@ from topoprior.experiments.acdc.tables import (
 )
 from topoprior.experiments.acdc.training import LONGER
 from topoprior.experiments.cell_documents import provenance
-from topoprior.imaging.new_file import new_file
+from topoprior.experiments.folder import write_figure
 from topoprior.viewing.report.experiment import Figure, Section, Table, write_experiment_report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-
-    from matplotlib.figure import Figure as Drawing
 
     from topoprior.experiments.acdc.refinement import Work
 
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 
 OFFICIAL_SLICES = 1076  # of the 50 test patients, both phases
 OFFICIAL_VALIDATION = 190  # about as many have the 10 of the 100 training patients that are set aside
-_DPI = 110
 _TITLES = {
     "myocardium": "Myocardium, binary cross-entropy",
     "heart": "Three classes, softmax",
@@ -48,17 +45,7 @@ def write_page(
     *,
     command: str | None,
 ) -> None:
-    """Draw the figures and write ``report.html``, in place of earlier ones.
-
-    Args:
-        folder: Of the experiment.
-        results: What ``results.json`` holds.
-        work: What the cells worked with.
-        trained: Documents of the networks.
-        chosen: Documents of the choices.
-        refined: Documents of the stacks.
-        command: The command line that made it.
-    """
+    """Draw the figures and write ``report.html``, in place of earlier ones, from the documents of all cells."""
     sections = []
     for variant, summaries in results["summary"].items():
         members = [one for one in refined if one["cell"]["variant"] == variant]
@@ -108,11 +95,14 @@ def _sections(
     found = [Section(_TITLES[variant], _WAYS_TEXT if variant == "myocardium" else _HEART_TEXT, tables)]
     parts: list[Table | Figure] = [by_prior(documents, ways), by_position(documents, ways)]
     parts.append(
-        _figure(
-            folder / "figures" / f"positions_{variant}.png",
-            positions_plot(documents, ways),
-            "Share of slices with the right topology by position in the stack.",
-            "Bars of topological success for each position in the stack and each way",
+        write_figure(
+            folder,
+            f"positions_{variant}",
+            Figure(
+                "Share of slices with the right topology by position in the stack.",
+                positions_plot(documents, ways),
+                "Bars of topological success for each position in the stack and each way",
+            ),
         )
     )
     still_wrong = wrong_table(documents)
@@ -122,22 +112,28 @@ def _sections(
     pictures: list[Table | Figure] = []
     if scored:
         pictures.append(
-            _figure(
-                folder / "figures" / f"patients_{variant}.png",
-                patients_plot(documents),
-                "Dice of each patient's myocardium before and after refinement; above the line it rose.",
-                "Scatter plots of Dice before and after, one for each phase",
+            write_figure(
+                folder,
+                f"patients_{variant}",
+                Figure(
+                    "Dice of each patient's myocardium before and after refinement; above the line it rose.",
+                    patients_plot(documents),
+                    "Scatter plots of Dice before and after, one for each phase",
+                ),
             )
         )
     drawing = examples(documents, work)
     if drawing is not None:
         pictures.append(
-            _figure(
-                folder / "figures" / f"examples_{variant}.png",
-                drawing,
-                "Slices whose topology was wrong, from the largest loss in Dice by refine to the largest gain, evenly "
-                "spaced. Yellow: the mask; blue: the ground truth.",
-                "Slices with outlines of mask and ground truth: U-net, refine, and the last fallback",
+            write_figure(
+                folder,
+                f"examples_{variant}",
+                Figure(
+                    "Slices whose topology was wrong, from the largest loss in Dice by refine to the largest gain, "
+                    "evenly spaced. Yellow: the mask; blue: the ground truth.",
+                    drawing,
+                    "Slices with outlines of mask and ground truth: U-net, refine, and the last fallback",
+                ),
             )
         )
     if pictures:
@@ -235,9 +231,3 @@ def _deviations(results: Mapping[str, Any]) -> list[str]:
         "One network, no ensemble and no test-time augmentation.",
         "Dice and Hausdorff distance are computed here, per patient in 3-D, not by the challenge's server.",
     ]
-
-
-def _figure(path: Path, drawing: Drawing, caption: str, alt: str) -> Figure:
-    with new_file(path, overwrite=True) as temporary:
-        drawing.savefig(temporary, dpi=_DPI)
-    return Figure(caption, path, alt)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,8 @@ import numpy as np
 import torch
 
 from topoprior.evaluation.metrics import dice, hausdorff95, topological_success
-from topoprior.experiments.acdc.training import LEARNT, weights_digest
-from topoprior.imaging import networks
+from topoprior.experiments.acdc.training import LEARNT
+from topoprior.experiments.trained_networks import trained_network
 from topoprior.imaging.datasets.acdc import MYOCARDIUM, SLICES
 from topoprior.imaging.datasets.classes import class_values
 from topoprior.imaging.file_grid import FileGrid
@@ -22,6 +21,7 @@ from topoprior.refinement.many import refine_many
 from topoprior.refinement.network import refine
 from topoprior.refinement.probability_map import refine_map
 from topoprior.topology.betti import betti_numbers
+from topoprior.training.device import chosen_device
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from topoprior.imaging.datasets.acdc import Stack
     from topoprior.imaging.datasets.classes import Classes
     from topoprior.imaging.image import Array
-    from topoprior.imaging.networks import LoadedNetwork
     from topoprior.priors.betti_prior import BettiPrior
     from topoprior.priors.table import PriorTable
     from topoprior.refinement.result import RefinementResult
+    from topoprior.training.device import Device
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,19 +64,18 @@ class Subject:
         cls,
         stack: Stack,
         variant: Variant,
-        checkpoint: tuple[Path, str],
+        network: tuple[Path, str],
         table: PriorTable,
         settings: Settings,
         *,
-        device: str,
+        device: Device,
     ) -> Subject:
-        """A stack with the network of a checkpoint, told by its file and the digest of its weights.
+        """A stack with the network of a folder, told by the digest of its weights too.
 
         Raises:
             ValueError: If the table lacks a slice; with several classes, if the stack has no ground truth to count.
         """
-        place = torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
-        loaded = _load(*checkpoint)
+        place, loaded = chosen_device(device), trained_network(*network)
         part = stack.part
         images = torch.from_numpy(settings.preparation.prepare(part))[:, None].to(place)
         myocardium = tuple(table.prior(stack.frame.image, slice_index=index) for index in range(len(images)))
@@ -160,17 +159,3 @@ def _class_priors(stack: Stack, classes: Classes) -> tuple[ClassPriors, ...]:
         ClassPriors({union: counted[union][index] for union in unions}, classes=("BG", *classes))
         for index in range(stack.labels.shape[SLICES])
     )
-
-
-@lru_cache(maxsize=2)
-def _load(checkpoint: Path, digest: str) -> LoadedNetwork:
-    """Read once for all stacks of a split, and anew if it was trained again.
-
-    Raises:
-        ValueError: If the file holds other weights than those.
-    """
-    loaded = networks.load(checkpoint)
-    found = weights_digest(loaded.network)
-    if found != digest:
-        raise ValueError(f"{checkpoint} holds other weights than were trained: {found}, not {digest}")
-    return loaded

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
 import time
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -12,20 +10,23 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
+from topoprior.experiments.trained_networks import train_once
 from topoprior.imaging.datasets.acdc import CLASSES, SLICES, read_patient
 from topoprior.imaging.datasets.classes import class_numbers
 from topoprior.imaging.preparation import Preparation
-from topoprior.training import Cases, NetworkSettings, SupervisedSettings, TrainingSettings, fit
+from topoprior.training import Cases, NetworkSettings, SupervisedSettings, TrainingSettings
 from topoprior.training.settings import HardwareSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from torch import nn
 
     from topoprior.experiments.acdc.splits import Split
+    from topoprior.experiments.demo import Progress
     from topoprior.imaging.datasets.acdc import Patient, Stack
+    from topoprior.training.device import Device
 
 Variant = Literal["myocardium", "heart"]
 LONGER = 5  # halves: 2500 steps in place of 1000
@@ -130,10 +131,10 @@ def train(
     patients: dict[str, Patient],
     settings: Settings,
     folder: Path,
-    device: Literal["auto", "cpu", "cuda"],
+    device: Device,
     seed: int,
     overwrite: bool = False,
-    tell: Callable[[str, int, int], None] | None = None,
+    tell: Progress | None = None,
 ) -> dict[str, Any]:
     """Train a network, or go on with one that was begun: what it learnt from, and how it went.
 
@@ -153,9 +154,8 @@ def train(
     cases = partial(cases_of, patients=patients, settings=settings, variant=cell.variant)
     began = time.process_time()
     labelled, validation = cases(cell.split.training), cases(cell.split.validation)
-    progress = None if tell is None else lambda _phase, step, of, _values: tell(f"training {cell.name}", step, of)
-    fitted = partial(
-        fit,
+    found = train_once(
+        folder / cell.name,
         TrainingSettings(
             seed=seed,
             network=NetworkSettings(factory=f"{__name__}:{settings.network}"),
@@ -171,26 +171,12 @@ def train(
         ),
         labelled=labelled,
         validation=validation,
-        folder=folder / cell.name,
-        resume=True,
-        progress=progress,
         metadata={"experiment": "acdc", "split": asdict(cell.split), "settings": asdict(settings)},
+        overwrite=overwrite,
+        tell=tell,
     )
-    try:
-        result = fitted()
-    except ValueError:
-        if not overwrite:
-            raise
-        shutil.rmtree(folder / cell.name)
-        result = fitted()
-    [phase] = result.summary()["phases"]
-    return {
-        "training_slices": len(labelled),
-        "validation_slices": len(validation),
-        "training": phase,
-        "weights": weights_digest(result.network),
-        "processor_seconds": time.process_time() - began,
-    }
+    sizes = {"training_slices": len(labelled), "validation_slices": len(validation)}
+    return {**sizes, **found, "processor_seconds": time.process_time() - began}
 
 
 def cases_of(names: Sequence[str], *, patients: dict[str, Patient], settings: Settings, variant: Variant) -> Cases:
@@ -208,15 +194,6 @@ def cases_of(names: Sequence[str], *, patients: dict[str, Patient], settings: Se
         tuple(slices),
         spacing=(settings.spacing,) * 2,
     )
-
-
-def weights_digest(network: nn.Module) -> str:
-    """Of all weights."""
-    digest = hashlib.sha256()
-    for name, tensor in network.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 def _numbers(stack: Stack, variant: Variant) -> np.ndarray[Any, np.dtype[np.uint8]]:

@@ -28,6 +28,7 @@ from topoprior.experiments.mnist.report import missing, write_page
 from topoprior.experiments.mnist.tables import results_of, table_1
 from topoprior.experiments.mnist.variants import ANY, PRIOR_OF, PRIORS, range_priors
 from topoprior.imaging.datasets.digits import DigitSets, download_mnist, read_mnist, small_digits
+from topoprior.training.device import chosen_device
 
 if TYPE_CHECKING:
     import os
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from topoprior.experiments.demo import Progress
     from topoprior.imaging.datasets.digits import Digits
     from topoprior.priors.betti_prior import BettiPrior
+    from topoprior.training.device import Device
 
 Preset = Literal["quick", "paper"]
 RecipeName = Literal["paper", "official"]
@@ -86,7 +88,7 @@ def run(
     lines: Sequence[int] | None = None,
     digits: int | None = None,
     jobs: int = 1,
-    device: str = "auto",
+    device: Device = "auto",
     seed: int = 0,
     overwrite: bool = False,
     command: str | None = None,
@@ -194,7 +196,7 @@ def _read(data: str | os.PathLike[str] | None, *, fall_back: bool) -> DigitSets:
 
 
 def _bench(
-    folder: Path, sets: DigitSets, size: Settings, recipe: Recipe, *, seed: int, device: str, overwrite: bool
+    folder: Path, sets: DigitSets, size: Settings, recipe: Recipe, *, seed: int, device: Device, overwrite: bool
 ) -> tuple[Bench, Digits]:
     """What the cells work with, and the digits for the classifier."""
     if seed < 0:
@@ -220,18 +222,9 @@ def _bench(
             tuple((first + len(training) + places).tolist()),
         ),
         seed,
-        _device(device),
+        chosen_device(device).type,
         overwrite,
     ), training.select(slice(max(paired, len(training) - size.classifier_digits), None))
-
-
-def _device(device: str) -> str:
-    if device not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"device must be auto, cpu or cuda, got {device!r}")
-    found = torch.cuda.is_available()
-    if device == "cuda" and not found:
-        raise ValueError("device cuda needs a GPU, and torch finds none: take cpu or auto")
-    return "cuda" if found and device != "cpu" else "cpu"
 
 
 def _labels_of(prior: BettiPrior, rule: Mapping[int, BettiPrior]) -> str:

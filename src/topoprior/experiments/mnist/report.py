@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from topoprior.experiments.folder import write_figure
 from topoprior.experiments.mnist import figures
 from topoprior.experiments.mnist.cells import refined
 from topoprior.experiments.mnist.tables import (
@@ -14,18 +15,13 @@ from topoprior.experiments.mnist.tables import (
     table_1,
 )
 from topoprior.experiments.mnist.variants import PRIOR_OF, PRIORS, SHARE_OF_A_WAY
-from topoprior.imaging.new_file import new_file
 from topoprior.viewing.report.experiment import Figure, Section, write_experiment_report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from matplotlib.figure import Figure as Drawing
-
     from topoprior.experiments.mnist.cells import Bench
-
-_DPI = 110
 
 
 def write_page(
@@ -37,19 +33,9 @@ def write_page(
     *,
     command: str | None,
 ) -> None:
-    """Draw the figures and write ``report.html``, in place of earlier ones.
-
-    Args:
-        folder: Of the experiment.
-        results: What ``results.json`` holds.
-        bench: What the cells worked with.
-        before: Documents of the denoised cells.
-        after: Documents of the refined cells.
-        command: The command line that made it.
-    """
+    """Draw the figures and write ``report.html``, in place of earlier ones, from the documents of all cells."""
     drawn = {
-        name: Figure(caption, _kept(folder / "figures" / f"{name}.png", drawing), alt)
-        for name, (caption, drawing, alt) in _drawings(results, bench, before, after).items()
+        name: write_figure(folder, name, figure) for name, figure in _drawings(results, bench, before, after).items()
     }
     write_experiment_report(
         folder / "report.html",
@@ -120,17 +106,17 @@ def _drawings(
     bench: Bench,
     before: Sequence[Mapping[str, Any]],
     after: Sequence[Mapping[str, Any]],
-) -> dict[str, tuple[str, Drawing, str]]:
-    """By file name: caption, figure, and what it shows."""
+) -> dict[str, Figure]:
+    """By file name."""
     lines = [row["lines"] for row in results["lines"]]
     middle = [number for number in (4, 6, 8) if number in lines] or lines[:3]
-    found: dict[str, tuple[str, Drawing, str]] = {
-        "accuracy": (
+    found = {
+        "accuracy": Figure(
             "Digits read right against the number of lines removed.",
             figures.accuracy(results),
             "Curves that fall with the number of lines: denoiser alone, priors, controls, and the paper's two.",
         ),
-        "figure2": (
+        "figure2": Figure(
             "Figure 2: the same digits, clean, without lines, and denoised.",
             figures.corruption(bench, middle),
             "Rows of digits, ever more blurred, and what the denoiser makes of them.",
@@ -144,14 +130,14 @@ def _drawings(
         corrupted, clean, label = bench.corrupted(number)[2][place], bench.test.images[place], labels[place]
         if name == "6":
             outcomes = refined(bench, number, corrupted.expand(len(PRIORS), 1, *corrupted.shape[1:]), PRIORS)
-            found["figure6"] = (
+            found["figure6"] = Figure(
                 f"Figure 6: a {label} without {number} rows and columns, refined towards each of the three priors.",
                 figures.three_priors(outcomes, corrupted, classifier),
                 "One digit with no, one and two loops, with a barcode each.",
             )
         else:
             [outcome] = refined(bench, number, corrupted[None], [PRIOR_OF[label]])
-            found[f"figure{name}"] = (
+            found[f"figure{name}"] = Figure(
                 f"Figure {name}: a {label} without {number} rows and columns, before and after its prior is asked for.",
                 figures.repaired(outcome, corrupted, clean, classifier),
                 "A digit, corrupted, denoised, and refined, with the barcodes of the last two.",
@@ -182,13 +168,6 @@ def _deviations(results: Mapping[str, Any], bench: Bench) -> list[str]:
         "The steps of the refinement were chosen at m = 8 only, the last of some twenty choices on 300 digits.",
     )
     return [*(official if results["settings"]["recipe"] == "official" else paper), *common]
-
-
-def _kept(path: Path, drawing: Drawing) -> Path:
-    """The figure as a file."""
-    with new_file(path, overwrite=True) as temporary:
-        drawing.savefig(temporary, dpi=_DPI)
-    return path
 
 
 def _some(drawn: Mapping[str, Figure], *names: str) -> list[Figure]:

@@ -9,26 +9,24 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from topoprior.experiments.cell_documents import as_json, provenance
 from topoprior.experiments.cells import compute
-from topoprior.experiments.folder import open_folder, write_results
+from topoprior.experiments.folder import open_folder, write_figure, write_results
 from topoprior.experiments.myocardium import figures, report, tables
 from topoprior.experiments.myocardium.cells import LINES_KEPT, MOST_UNLABELLED, SHARES, Cell, run_cell
 from topoprior.experiments.myocardium.recipes import RECIPES, RecipeName
 from topoprior.imaging.datasets.acdc import MYOCARDIUM
 from topoprior.imaging.datasets.short_axis import phantom_slices, read_crops
 from topoprior.imaging.datasets.short_axis_folders import read_acdc, read_biobank
-from topoprior.imaging.new_file import new_file
 from topoprior.viewing.report.experiment import write_experiment_report
 from topoprior.viewing.report.html import environment
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
-    from pathlib import Path
 
     from topoprior.experiments.demo import Progress
     from topoprior.experiments.myocardium.recipes import Recipe
     from topoprior.imaging.datasets.short_axis import ShortAxisSlices
-    from topoprior.viewing.report.experiment import Figure
+    from topoprior.training.device import Device
 
 PresetName = Literal["quick", "paper"]
 Source = Literal["phantom", "acdc", "crops", "biobank"]
@@ -71,7 +69,7 @@ def run(
     myocardium: int = MYOCARDIUM,
     only_report: bool = False,
     jobs: int = 1,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    device: Device = "auto",
     seed: int = 0,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -138,7 +136,7 @@ def run(
     shown = documents[cells.index(hardest)]
     pictures, absent = figures.results(slices, shown, folder / "networks" / hardest.name)
     pictures["figure8"] = figures.degradation(slices, hardest, plan.lines)
-    pictures = {name: _saved(figure, folder / "figures" / f"{name}.png") for name, figure in pictures.items()}
+    pictures = {name: write_figure(folder, name, figure) for name, figure in pictures.items()}
 
     paper = PRESETS["paper"]
     missing = [
@@ -232,9 +230,3 @@ def _settings(recipe: Recipe, slices: ShortAxisSlices) -> dict[str, Any]:
         "shares": SHARES,
         "most_unlabelled": MOST_UNLABELLED,
     }
-
-
-def _saved(figure: Figure, path: Path) -> Figure:
-    with new_file(path, overwrite=True) as file:
-        figure.image.savefig(file, format="png", dpi=110)  # type: ignore[union-attr]
-    return replace(figure, image=path)

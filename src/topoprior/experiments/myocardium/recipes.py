@@ -27,6 +27,7 @@ from topoprior.training.settings import (
 
 if TYPE_CHECKING:
     from topoprior.experiments.myocardium.cells import Cell
+    from topoprior.training.device import Device
 
 RecipeName = Literal["tuned", "paper"]
 
@@ -70,7 +71,7 @@ class Recipe:
         smaller = replace(network, channels=tuple(count // 2 for count in network.channels))
         return replace(self, training=replace(self.training, network=smaller))
 
-    def on(self, device: Literal["auto", "cpu", "cuda"]) -> Recipe:
+    def on(self, device: Device) -> Recipe:
         """The same, elsewhere."""
         return replace(self, training=replace(self.training, hardware=HardwareSettings(device=device)))
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from topoprior.experiments.demo import Progress
-    from topoprior.experiments.placenta.training import Device
     from topoprior.experiments.placenta.volumes import Volume
+    from topoprior.training.device import Device
 
 Preset = Literal["quick", "paper"]
 

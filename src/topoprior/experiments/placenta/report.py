@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from topoprior.experiments.cell_documents import provenance
+from topoprior.experiments.folder import write_figure
 from topoprior.experiments.placenta.figures import examples, gains_plot, shown, turnable
 from topoprior.experiments.placenta.subject import WEIGHT
 from topoprior.experiments.placenta.tables import (
@@ -15,20 +16,16 @@ from topoprior.experiments.placenta.tables import (
     main_table,
     volume_table,
 )
-from topoprior.imaging.new_file import new_file
 from topoprior.viewing.report.experiment import Figure, Section, write_experiment_report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from matplotlib.figure import Figure as Drawing
-
     from topoprior.experiments.placenta.training import Work
 
     Document = Mapping[str, Any]
 
-_DPI = 110
 _WHAT = {
     "phantom": "phantoms of placenta ultrasound",
     "hippocampus": "hippocampus volumes (Medical Segmentation Decathlon, Antonelli et al. 2022)",
@@ -45,22 +42,11 @@ def write_page(
     *,
     command: str | None,
 ) -> None:
-    """Draw the figures and write ``report.html``, in place of earlier ones.
-
-    Args:
-        folder: Of the experiment.
-        results: What ``results.json`` holds.
-        work: What the cells worked with.
-        trained: Documents of the folds.
-        refined: Documents of the volumes.
-        command: The command line that made it.
-    """
+    """Draw the figures and write ``report.html``, in place of earlier ones, from the documents of all cells."""
     caption = (
         "After Figure 11 of the paper. Dice gain of each fold (large) and of its volumes (small), by refine alone."
     )
-    gains = _figure(
-        folder / "figures" / "gains.png", gains_plot(refined), caption, "Dots of the Dice gain in each fold"
-    )
+    gains = write_figure(folder, "gains", Figure(caption, gains_plot(refined), "Dots of the Dice gain in each fold"))
     sections = [
         Section("Before and after", _ways(refined), [main_table(results["summary"]), aims_table(results["summary"])]),
         Section("Dice gain per fold", "", [gains, fold_table(trained, refined)]),
@@ -73,7 +59,7 @@ def write_page(
             "orange: lost. Right: the longest bars of the whole volume; those that cross the dashed line are in the "
             "mask."
         )
-        figure = _figure(folder / "figures" / "examples.png", drawing, caption, "Slices and barcodes before and after")
+        figure = write_figure(folder, "examples", Figure(caption, drawing, "Slices and barcodes before and after"))
         sections.append(Section("Contours and barcodes", "", [figure]))
         volumes = [turnable(one, work) for one in shown(refined)]
         sections.append(Section("To scroll and to turn", _TURN, volumes))
@@ -140,9 +126,3 @@ def _deviations(results: Mapping[str, Any]) -> list[str]:
         "In each fold some patients are set aside to choose the state of the network and the learning rate by.",
         "Not in the paper: topological success, p-values, and the guarantee.",
     ]
-
-
-def _figure(path: Path, drawing: Drawing, caption: str, alt: str) -> Figure:
-    with new_file(path, overwrite=True) as temporary:
-        drawing.savefig(temporary, dpi=_DPI)
-    return Figure(caption, path, alt)

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from topoprior.evaluation.metrics import dice, topological_success
-from topoprior.experiments.acdc.training import weights_digest
 from topoprior.experiments.placenta.volumes import read_volume
-from topoprior.imaging import networks
+from topoprior.experiments.trained_networks import trained_network
 from topoprior.imaging.file_grid import FileGrid
 from topoprior.losses.functional import betti_prior_loss
 from topoprior.priors.betti_prior import BettiPrior
 from topoprior.refinement.network import refine
 from topoprior.refinement.probability_map import refine_map
 from topoprior.topology.betti import betti_numbers
+from topoprior.training.device import chosen_device
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,9 +28,9 @@ if TYPE_CHECKING:
 
     from topoprior.experiments.placenta.volumes import Volume
     from topoprior.imaging.image import Image
-    from topoprior.imaging.networks import LoadedNetwork
     from topoprior.imaging.preparation import Preparation
     from topoprior.refinement.result import RefinementResult
+    from topoprior.training.device import Device
 
 PRIOR = BettiPrior(1, 0, 0)
 WEIGHT = 0.005
@@ -54,15 +53,14 @@ class Subject:
     prepared: Tensor
 
     @classmethod
-    def of(cls, volume: Volume, checkpoint: Path, weights: str, preparation: Preparation, *, device: str) -> Subject:
-        """A volume with the network of a checkpoint, told by its file and the digest of its weights.
+    def of(cls, volume: Volume, network: tuple[Path, str], preparation: Preparation, *, device: Device) -> Subject:
+        """A volume with the network of a folder, told by the digest of its weights too.
 
         Raises:
-            OSError, ValueError: If a file cannot be read, or the checkpoint holds other weights.
+            OSError, ValueError: If a file cannot be read, or the network has other weights.
         """
-        place = torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
         image, label = read_volume(volume)
-        loaded = _load(checkpoint, weights)
+        place, loaded = chosen_device(device), trained_network(*network)
         grid = FileGrid(loaded.network, loaded.activation, preparation.restorer(image))
         return cls(image, label, grid.to(place).eval(), torch.from_numpy(preparation.prepare(image))[:, None].to(place))
 
@@ -96,17 +94,3 @@ def topology_seconds(probability: Tensor) -> float:
     began = time.perf_counter()
     betti_prior_loss(values, PRIOR).backward()  # type: ignore[no-untyped-call]
     return time.perf_counter() - began
-
-
-@lru_cache(maxsize=2)
-def _load(checkpoint: Path, digest: str) -> LoadedNetwork:
-    """Read once for all volumes of a fold, and anew if it was trained again.
-
-    Raises:
-        ValueError: If the file holds other weights than those.
-    """
-    loaded = networks.load(checkpoint)
-    found = weights_digest(loaded.network)
-    if found != digest:
-        raise ValueError(f"{checkpoint} holds other weights than were trained: {found}, not {digest}")
-    return loaded

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import asdict, dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from topoprior.experiments.acdc.training import weights_digest
 from topoprior.experiments.placenta import network
 from topoprior.experiments.placenta.subject import Subject
 from topoprior.experiments.placenta.volumes import read_volume
+from topoprior.experiments.trained_networks import train_once
 from topoprior.imaging.preparation import Preparation
-from topoprior.training import AugmentationSettings, Cases, NetworkSettings, SupervisedSettings, TrainingSettings, fit
+from topoprior.training import AugmentationSettings, Cases, NetworkSettings, SupervisedSettings, TrainingSettings
 from topoprior.training.settings import HardwareSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from topoprior.experiments.demo import Progress
     from topoprior.experiments.placenta.volumes import Volume
-
-Device = Literal["auto", "cpu", "cuda"]
+    from topoprior.training.device import Device
 
 
 @dataclass(frozen=True)
@@ -105,13 +103,10 @@ class Work:
         """From a volume to the network: padded, never cropped, as no volume is larger."""
         return Preparation(size=self.size)
 
-    def checkpoint(self, fold: str) -> Path:
-        """The network of a fold."""
-        return self.networks / fold / "checkpoints" / "best.safetensors"
-
     def subject(self, name: str, fold: str, weights: str) -> Subject:
         """A volume with the network of a fold."""
-        return Subject.of(self.volumes[name], self.checkpoint(fold), weights, self.preparation, device=self.device)
+        network = self.networks / fold, weights
+        return Subject.of(self.volumes[name], network, self.preparation, device=self.device)
 
 
 def folds_of(volumes: Sequence[Volume], *, folds: int, seed: int) -> list[FoldCell]:
@@ -140,16 +135,15 @@ def folds_of(volumes: Sequence[Volume], *, folds: int, seed: int) -> list[FoldCe
     return found
 
 
-def train(cell: FoldCell, *, work: Work, tell: Callable[[str, int, int], None] | None = None) -> dict[str, Any]:
+def train(cell: FoldCell, *, work: Work, tell: Progress | None = None) -> dict[str, Any]:
     """Train a network, or go on with one that was begun; then choose how to refine it on its validation volumes.
 
     Returns:
         How both went; ``weights`` tells the network from all others.
     """
     settings = work.settings
-    cases = partial(cases_of, work=work)
-    fitted = partial(
-        fit,
+    found = train_once(
+        work.networks / cell.name,
         TrainingSettings(
             seed=work.seed,
             network=NetworkSettings(factory=f"{network.__name__}:{settings.network}"),
@@ -164,23 +158,13 @@ def train(cell: FoldCell, *, work: Work, tell: Callable[[str, int, int], None] |
             augmentation=AugmentationSettings(rotation=settings.rotation),
             hardware=HardwareSettings(device=work.device),
         ),
-        labelled=cases(cell.training),
-        validation=cases(cell.validation),
-        folder=work.networks / cell.name,
-        resume=True,
-        progress=None if tell is None else lambda _phase, step, of, _values: tell(f"training {cell.name}", step, of),
+        labelled=cases_of(cell.training, work=work),
+        validation=cases_of(cell.validation, work=work),
         metadata={"experiment": "placenta", "fold": asdict(cell), "settings": asdict(settings)},
+        overwrite=work.overwrite,
+        tell=tell,
     )
-    try:
-        result = fitted()
-    except ValueError:
-        if not work.overwrite:
-            raise
-        shutil.rmtree(work.networks / cell.name)
-        result = fitted()
-    [phase] = result.summary()["phases"]
-    weights = weights_digest(result.network)
-    return {"training": phase, "weights": weights, **_choose(cell, weights, work)}
+    return {**found, **_choose(cell, found["weights"], work)}
 
 
 def cases_of(names: Sequence[str], *, work: Work) -> Cases:

@@ -49,7 +49,7 @@ def short_axis(
     A left ventricle whose wall is thick or thin, a right ventricle with a thin wall around one side of it, and what
     lies around a heart: fat, lung with vessels, liver, stomach, chest wall. Papillary muscles and trabeculae lie in
     the cavity and are labelled as cavity, as in ACDC. Blood is bright and not even, edges are soft as a thick slice
-    makes them; the coil's sensitivity and Rician noise come last. `docs/concepts/phantoms.md` compares them with
+    makes them; the coil's sensitivity and Rician noise come last. docs/concepts/phantoms.md compares them with
     real slices.
 
     In every label the myocardium is one component with one loop, and all six priors of

@@ -118,7 +118,7 @@ class Case:
 
     @property
     def wanted(self) -> str:
-        """The prior in words: ``(1, 0-2)``."""
+        """The prior in words, as in ``(1, 0-2)``."""
         return f"({str(self.prior).replace(',', ', ')})"
 
     @property
@@ -133,7 +133,7 @@ class Case:
 
     @property
     def badness(self) -> tuple[int, int, int]:
-        """Sorts cases from worst to best: what is still wrong, then what was wrong, then how much was changed."""
+        """Sorts cases from worst to best, by what is still wrong, then what was wrong, then how much was changed."""
         return (-self.error_after, -self.error_before, -self.pixels_changed)
 
     def panel(self, *, threshold: float, construction: Construction, boundary: Boundary) -> Figure:

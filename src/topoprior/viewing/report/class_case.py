@@ -101,7 +101,7 @@ class ClassCase:
 
     @property
     def told_before(self) -> str:
-        """What was wrong: ``RV 2,0; RV+LV 3,0``."""
+        """What was wrong, as in ``RV 2,0; RV+LV 3,0``."""
         return "; ".join(broken(self.priors, self.betti_before)) or "all right"
 
     @property
@@ -111,7 +111,7 @@ class ClassCase:
 
     @property
     def badness(self) -> tuple[int, int, int]:
-        """Sorts cases from worst to best: what is still wrong, then what was wrong, then how much was changed."""
+        """Sorts cases from worst to best, by what is still wrong, then what was wrong, then how much was changed."""
         return (-self.error_after, -self.error_before, -self.pixels_changed)
 
     def panel(self, *, construction: Construction, boundary: Boundary, **_: Any) -> Figure:
