@@ -29,9 +29,7 @@ def find(
         return None
     target = node["reftarget"]
     node["refspecific"] = True  # any object whose name ends so
-    found = env.get_domain("py").resolve_xref(
-        env, node["refdoc"], app.builder, node["reftype"], target, node, content
-    )
+    found = env.get_domain("py").resolve_xref(env, node["refdoc"], app.builder, node["reftype"], target, node, content)
     return found or (content if target.startswith("topoprior.") and exists(target) else None)
 
 

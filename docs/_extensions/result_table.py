@@ -1,4 +1,4 @@
-"""``{result-table} ../../benchmarks/results/acdc/results.json``: a table that an experiment left, as it stands there."""
+"""``{result-table} ../../benchmarks/results/acdc/results.json``: a table that an experiment left, as it stands."""
 
 import json
 from pathlib import Path

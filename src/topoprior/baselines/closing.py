@@ -89,7 +89,7 @@ class Closing:
         return torch.from_numpy(closed)[:, None].to(mask.device)
 
     def as_dict(self) -> dict[str, Any]:
-        """Name and options as plain JSON values; `topoprior.baselines.post_processing.post_processing` is the inverse."""
+        """Name and options as plain JSON values, which `baselines.post_processing.post_processing` reads."""
         return {"name": self.name, "radius": self.radius}
 
 

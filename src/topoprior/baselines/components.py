@@ -96,7 +96,7 @@ class Components:
         return torch.from_numpy(np.stack(corrected))[:, None].to(mask.device)
 
     def as_dict(self) -> dict[str, Any]:
-        """Name and options as plain JSON values; `topoprior.baselines.post_processing.post_processing` is the inverse."""
+        """Name and options as plain JSON values, which `baselines.post_processing.post_processing` reads."""
         return {"name": self.name, "construction": self.construction, "boundary": self.boundary}
 
     def _corrected(self, mask: Mask, most: list[int]) -> Mask:

@@ -130,7 +130,7 @@ class DenseCRF:
         return torch.from_numpy(np.stack(masks))[:, None].to(checked.device)
 
     def as_dict(self) -> dict[str, Any]:
-        """Name and options as plain JSON values; `topoprior.baselines.post_processing.post_processing` is the inverse."""
+        """Name and options as plain JSON values, which `baselines.post_processing.post_processing` reads."""
         options = {field.name: getattr(self, field.name) for field in fields(self)}
         spacing = None if self.spacing is None else list(self.spacing)
         return {"name": self.name, **options, "spacing": spacing}

@@ -33,7 +33,7 @@ class PostProcessing(Protocol):
         """The mask: boolean, of the shape of ``probability``, ``(batch, 1, *spatial)``."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Name and options as plain JSON values; `topoprior.baselines.post_processing.post_processing` is the inverse."""
+        """Name and options as plain JSON values, which `baselines.post_processing.post_processing` reads."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class NoPostProcessing:
         return as_mask(probability)
 
     def as_dict(self) -> dict[str, Any]:
-        """Name and options as plain JSON values; `topoprior.baselines.post_processing.post_processing` is the inverse."""
+        """Name and options as plain JSON values, which `baselines.post_processing.post_processing` reads."""
         return {"name": self.name}
 
 
