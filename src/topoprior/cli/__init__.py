@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, Parameter
 
-from topoprior.cli.app import app as page
 from topoprior.cli.audit import audit
 from topoprior.cli.barcode import barcode
 from topoprior.cli.betti import betti
@@ -18,6 +17,7 @@ from topoprior.cli.doctor import ProblemsFound, doctor
 from topoprior.cli.evaluate import evaluate
 from topoprior.cli.label_priors import label_priors
 from topoprior.cli.output import FilesFailed
+from topoprior.cli.page import app as page
 from topoprior.cli.predict import predict
 from topoprior.cli.priors import priors
 from topoprior.cli.refine import refine
