@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from markdown_table import markdown_table
+
 from topoprior.experiments.cell_documents import provenance, read_cells
 from topoprior.experiments.mnist.variants import LEAKS, TITLES
 
@@ -40,12 +42,12 @@ def _part(file: Path) -> str:
         f"{refinement['max_steps']} steps. "
         + ", ".join(f"{name}: {value}" for name, value in provenance(documents).items())
         + ".\n",
-        _markdown(found["table"]),
+        markdown_table(found["table"]),
     ]
     if "read" in found["lines"][0]["variants"]:
         lines += [
             "\nDigits read right, in per cent, by what the refinement is given:\n",
-            _markdown([_row(found, name) for name in TITLES]),
+            markdown_table([_row(found, name) for name in TITLES]),
         ]
     return "\n".join(lines) + "\n"
 
@@ -53,11 +55,6 @@ def _part(file: Path) -> str:
 def _row(found: dict[str, Any], variant: str) -> dict[str, Any]:
     scores = {f"m = {one['lines']}": f"{100 * one['variants'][variant]['accuracy']:.1f}" for one in found["lines"]}
     return {"given": TITLES[variant], "knows of the label": "yes" if variant in LEAKS else "no", **scores}
-
-
-def _markdown(rows: list[dict[str, Any]]) -> str:
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
 if __name__ == "__main__":

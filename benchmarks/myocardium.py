@@ -7,7 +7,8 @@ python benchmarks/myocardium.py
 
 import json
 from pathlib import Path
-from typing import Any
+
+from markdown_table import markdown_table
 
 FOLDER = Path(__file__).parent / "results" / "myocardium"
 HEAD = """# Few labelled heart slices, many unlabelled ones: methods side by side
@@ -49,17 +50,12 @@ def _part(file: Path) -> str:
         [
             f"## {file.parent.name}",
             f"\n{found['data']}. {origin}.\n",
-            _markdown(found["table"]),
+            markdown_table(found["table"]),
             "\nTopology of ours against the strongest baseline and the largest p over all of them, in points:\n",
-            _markdown(gains),
+            markdown_table(gains),
             f"\nNot there, of the paper's table: {' '.join(found['missing']) or 'nothing.'}\n",
         ]
     )
-
-
-def _markdown(rows: list[dict[str, Any]]) -> str:
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
 if __name__ == "__main__":

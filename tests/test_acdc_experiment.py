@@ -11,14 +11,14 @@ import torch
 
 from acdc_patients import write_patient
 from topoprior import class_topology, presets
-from topoprior.experiments import acdc
+from topoprior.experiments import acdc, trained_networks
 from topoprior.experiments.acdc.phantoms import write_phantom_patients
 from topoprior.experiments.acdc.priors import count, priors_of
 from topoprior.experiments.acdc.refinement import WAYS, StackCell, Strength, Work, refine_stack
 from topoprior.experiments.acdc.scores import position
 from topoprior.experiments.acdc.splits import patients_in, splits
 from topoprior.experiments.acdc.tables import wrong_table
-from topoprior.experiments.acdc.training import Settings, weights_digest
+from topoprior.experiments.acdc.training import Settings
 from topoprior.imaging import networks
 from topoprior.imaging.datasets.acdc import find_patients, read_frame
 
@@ -192,7 +192,7 @@ def test_killed_and_resumed(ran, tmp_path, tiny, monkeypatch):
     assert all(file.read_bytes() == content for file, content in kept.items())
     assert again["summary"] == results["summary"]
 
-    monkeypatch.setattr(acdc.training, "fit", None)  # nothing is left to train
+    monkeypatch.setattr(trained_networks, "fit", None)  # nothing is left to train
     assert acdc.run(out, preset="paper", data=folder / "data", device="cpu")["summary"] == results["summary"]
 
 
@@ -214,7 +214,7 @@ def test_three_classes_are_refined_with_the_priors_of_all_and_of_pairs(tmp_path)
     table = priors_of([patient], None, tmp_path / "priors.csv")
     settings = replace(TINY, max_steps=1, max_map_steps=1)
     work = Work({"patient001": patient}, table, settings, tmp_path / "networks", tmp_path / "masks", "cpu")
-    digest, rate = weights_digest(network), Strength(0.01, 1e-3)
+    digest, rate = trained_networks.weights_digest(network), Strength(0.01, 1e-3)
     result = refine_stack(StackCell("patient001", "ES", "heart", "untrained", digest, rate, rate), work=work)
     for way in ("guarantee", "edit"):
         assert result["ways"][way]["all_right"] == result["ways"][way]["right"] == [True, True]

@@ -8,7 +8,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from topoprior.experiments import placenta
+from topoprior.experiments import placenta, trained_networks
 from topoprior.experiments.placenta.figures import examples, shown, turnable
 from topoprior.experiments.placenta.phantoms import PATIENT, write_phantom_volumes
 from topoprior.experiments.placenta.refinement import WAYS
@@ -163,7 +163,7 @@ def test_killed_and_resumed(ran, tmp_path, tiny, monkeypatch):
     assert (out / "networks" / "fold02" / "metrics.jsonl").read_text().startswith(begun)
     kept = {file: file.read_bytes() for file in (out / "cells").glob("volume*.json")}
     assert len(kept) == 2
-    monkeypatch.setattr(placenta.training, "fit", None)  # nothing is left to train
+    monkeypatch.setattr(trained_networks, "fit", None)  # nothing is left to train
     assert run(folder, out)["summary"] == results["summary"]
     assert all(file.read_bytes() == content for file, content in kept.items())
 
