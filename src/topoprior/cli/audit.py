@@ -127,7 +127,7 @@ def audit(
     from topoprior.cli.stated_priors import BACKGROUND, given_priors
     from topoprior.priors.audit import check_coverage
     from topoprior.priors.class_table import read_class_prior_table
-    from topoprior.priors.table import prior_columns
+    from topoprior.priors.table_file import prior_columns
 
     check_one_form(json=json, csv=csv)
     check_coverage(coverage)

@@ -8,7 +8,7 @@ from topoprior.priors import presets
 from topoprior.priors.betti_prior import BettiPrior
 from topoprior.priors.class_priors import Classes, ClassPriors
 from topoprior.priors.feasibility import check_asks, check_feasible
-from topoprior.priors.table import are_numbers, prior_columns
+from topoprior.priors.table_file import are_numbers, prior_columns
 from topoprior.topology.filtration import Boundary
 
 BACKGROUND = "BG"

@@ -11,7 +11,8 @@ from topoprior.priors.betti_prior import BettiPrior
 from topoprior.priors.class_priors import ClassPriors
 from topoprior.priors.class_table import read_class_prior_table
 from topoprior.priors.consistency import check_consistent
-from topoprior.priors.table import AbstractPriorTable, read_prior_table
+from topoprior.priors.table import read_prior_table
+from topoprior.priors.table_rows import AbstractPriorTable
 from topoprior.topology.filtration import Boundary, Construction
 
 P = TypeVar("P", BettiPrior, ClassPriors, BettiPrior | ClassPriors)

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from topoprior.priors.betti_prior import BettiPrior
 from topoprior.priors.class_priors import Classes, ClassPriors
-from topoprior.priors.table import AbstractPriorTable, Rows, are_numbers, besides_keys, parsed, read_rows, write_rows
+from topoprior.priors.table_file import Rows, are_numbers, besides_keys, parsed, read_rows, write_rows
+from topoprior.priors.table_rows import AbstractPriorTable
 
 
 class ClassPriorTable(AbstractPriorTable[ClassPriors]):
