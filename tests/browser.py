@@ -54,8 +54,9 @@ class Page:
             self.requests.append(message["params"]["request"]["url"])
         return message
 
-    def open(self, path):
-        self.send("Page.navigate", url=path.as_uri())
+    def open(self, place):
+        """A file, or an address."""
+        self.send("Page.navigate", url=place if isinstance(place, str) else place.as_uri())
         while self._next().get("method") != "Page.loadEventFired":
             pass
 

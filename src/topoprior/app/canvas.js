@@ -15,6 +15,8 @@ function read() {
 	values = Uint16Array.from({ length: bytes.length / 2 }, (_, k) => bytes[2 * k] + 256 * bytes[2 * k + 1]);
 	canvas.width = width;
 	canvas.height = height;
+	if (values.every((value) => value === 0)) grey.value = 1; // black on black would seem to draw nothing
+	shown();
 	paint();
 }
 
@@ -90,5 +92,4 @@ function shown() {
 }
 for (const slider of [grey, size]) slider.addEventListener("input", shown);
 watch("value", read);
-shown();
 read();

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from dataclasses import fields as fields_of
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from topoprior.app import views
 from topoprior.app.sources import EXAMPLES, LARGEST_SIDE
 from topoprior.app.trial import MOST_STEPS
 from topoprior.app.wish import AMOUNTS, ANY, BETWEEN, EXACTLY
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 _Parts: TypeAlias = dict[str, Any]
 _FIRST = next(iter(EXAMPLES))
-_STALE = "<p class='caption'>Press Refine to change the map as little as it takes.</p>"
+_STALE = "<p class=caption>Press Refine to change the map as little as it takes.</p>"
 
 
 def page() -> Any:
@@ -63,7 +60,7 @@ def _source(gr: Any) -> _Parts:
         logits = gr.Checkbox(False, label="The values are logits", info="They go through the sigmoid first.")
         with gr.Row(visible=False) as stack:
             axis = gr.Radio([0, 1, 2], value=2, label="Slices along axis")
-            index = gr.Slider(0, 1, 0, step=1, label="Slice")
+            index = gr.Slider(0, 1, 0, step=1, label="Slice", elem_id="slice")
         gr.HTML(
             f"<p class='caption'>Maps of more than {LARGEST_SIDE} pixels per side are averaged down to that.</p>",
             elem_classes="topo",
@@ -89,7 +86,7 @@ def _wish(gr: Any) -> _Parts:
         with gr.Row():
             kind = gr.Dropdown(list(AMOUNTS), value=EXACTLY, label=label, elem_id=name, min_width=130)
             fewest = gr.Number(1, precision=0, minimum=0, label="Number", elem_id=f"fewest-{name}", min_width=80)
-            most = gr.Number(2, precision=0, minimum=0, label="to", visible=False, min_width=80)
+            most = gr.Number(2, precision=0, minimum=0, label="to", visible=False, elem_id=f"most-{name}", min_width=80)
         amounts |= {name: kind, f"fewest_{name}": fewest, f"most_{name}": most}
     with gr.Accordion("How it is counted", open=False):
         construction = gr.Radio(
@@ -133,8 +130,16 @@ def _trial(gr: Any) -> _Parts:
     gr.HTML("<h2>4 Refine</h2>")
     with gr.Row():
         weight = gr.Number(0.1, minimum=0, label="Weight", info="More gives more to topology.", min_width=120)
-        steps = gr.Number(500, precision=0, minimum=0, maximum=MOST_STEPS, label="Most steps", min_width=120)
-        guarantee = gr.Checkbox(False, label="Guarantee", info="Edit what the steps leave wrong.", min_width=160)
+        steps = gr.Number(
+            500,
+            precision=0,
+            minimum=0,
+            maximum=MOST_STEPS,
+            label="Most steps",
+            info="It stops when it can.",
+            min_width=120,
+        )
+    guarantee = gr.Checkbox(False, label="Guarantee", info="Edit what the steps leave wrong.", elem_id="guarantee")
     refine = gr.Button("Refine", variant="primary", elem_id="refine")
     result = gr.HTML(_STALE, elem_id="result", elem_classes="topo", apply_default_css=False)
     recipe = gr.HTML("", elem_id="recipe", elem_classes="topo", apply_default_css=False)
@@ -176,11 +181,12 @@ def _connect(
     def whole(path: str | None, axis: int, logits: bool) -> tuple[Any, ...]:
         return open_file(path, axis, None, logits)
 
-    def stale() -> tuple[str, str]:
-        return _STALE, ""
+    # In the browser, so that it can never come after the answer to a click on Refine.
+    stale = {"fn": None, "js": f"() => [{_STALE!r}, '']", "outputs": results, **quiet}
 
     def follow(event: Any) -> None:
-        event.then(update, asked, panels, **quiet).then(stale, None, results, **quiet)
+        event.then(update, asked, panels, **quiet)
+        event.then(**stale)
 
     chosen = [source["drawing"], source["note"], source["stack"], source["index"]]
     follow(source["example"].input(begin, source["example"], chosen, **quiet))
@@ -195,9 +201,9 @@ def _connect(
             [wish[f"fewest_{name}"], wish[f"most_{name}"]],
             **quiet,
         )
-    moved: Sequence[Any] = [known[field.name].input for field in fields_of(views.Fields)]
-    gr.on(moved, update, asked, panels, trigger_mode="always_last", **quiet)
-    gr.on([event for event in moved if event != shown["level"].input], stale, None, results, **quiet)
+    moved = {field.name: known[field.name].input for field in fields_of(views.Fields)}
+    gr.on(list(moved.values()), update, asked, panels, trigger_mode="always_last", **quiet)
+    gr.on([event for name, event in moved.items() if name != "level"], **stale)
     method = [trial["weight"], trial["max_steps"], trial["guarantee"]]
     trial["refine"].click(run, [*method, *asked], results, api_visibility="private")
 
