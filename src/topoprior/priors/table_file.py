@@ -91,7 +91,10 @@ def parsed(where: str, text: str) -> BettiPrior:
 def write_rows(
     path: str | Path, columns: list[str], rows: Mapping[tuple[str, int | None], list[str]], *, overwrite: bool
 ) -> None:
-    """Write a table with these columns besides file and slice; otherwise as `topoprior.priors.table.write_prior_table`."""
+    """Write a table with these columns besides file and slice.
+
+    Arguments and errors are those of `topoprior.priors.table.write_prior_table`.
+    """
     kinds = {index is None for _, index in rows}
     if len(kinds) != 1:
         got = "both" if kinds else "none"

@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
+from topoprior.integrations.prior_term import check_prior_term
+
 
 class TopologyPriorMixin:
     """Trains a segmentation module with unlabelled images too, whose topology is all that is known of them.
@@ -48,10 +50,7 @@ class TopologyPriorMixin:
         prior_from_epoch: int = 0,
         **kwargs: Any,
     ) -> None:
-        if not callable(prior_loss):
-            raise TypeError(f"prior_loss must be callable, got {type(prior_loss).__name__}")
-        if not prior_weight > 0:
-            raise ValueError(f"prior_weight must be positive, got {prior_weight}")
+        check_prior_term(prior_loss, prior_weight, prefix="prior_")
         super().__init__(*args, **kwargs)
         self.prior_loss = prior_loss
         self.prior_weight = prior_weight

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from topoprior.integrations.prior_term import check_prior_term
+
 try:
     from monai.engines.utils import IterationEvents
     from monai.utils import CommonKeys
@@ -48,10 +50,7 @@ class TopologyPriorHandler:
         image_key: str = CommonKeys.IMAGE,
         first_epoch: int = 1,
     ) -> None:
-        if not callable(loss):
-            raise TypeError(f"loss must be callable, got {type(loss).__name__}")
-        if not weight > 0:
-            raise ValueError(f"weight must be positive, got {weight}")
+        check_prior_term(loss, weight)
         self.loss = loss
         self.unlabelled = unlabelled
         self.weight = weight

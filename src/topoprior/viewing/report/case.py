@@ -9,6 +9,7 @@ import torch
 
 from topoprior.evaluation.metrics import dice, distance_to_prior
 from topoprior.viewing.overlays import as_array, before_after
+from topoprior.viewing.report.abstract_case import AbstractCase, course
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,45 +20,25 @@ if TYPE_CHECKING:
     from topoprior.topology.filtration import Boundary, Construction, Images
 
 
-@dataclass(frozen=True, eq=False)
-class Case:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Case(AbstractCase):
     """One image, its probability map before and after, and what was counted.
 
     Attributes:
-        name: Shown as its heading.
-        picture: The image, shape ``(height, width)`` or ``(depth, height, width)``.
-        before: Probability map before the refinement, same shape.
-        after: Probability map after it, same shape.
-        target: The true mask, if known, same shape.
+        target: The true mask, if known, shaped as the image.
         prior: What was wanted.
         betti_before: Betti numbers of the mask before.
         betti_after: Betti numbers of the mask after.
-        error_before: Missing and superfluous components, loops and cavities before, over all dimensions.
-        error_after: The same after.
         dice_before: Overlap with the target before; None without a target.
         dice_after: The same after.
-        pixels_changed: Number of pixels in which the masks differ.
-        steps: Steps of the optimiser.
-        stop_reason: Why it stopped.
-        seconds: How long it took.
     """
 
-    name: str
-    picture: NDArray[Any]
-    before: NDArray[Any]
-    after: NDArray[Any]
     target: NDArray[Any] | None
     prior: BettiPrior
     betti_before: tuple[int, ...]
     betti_after: tuple[int, ...]
-    error_before: int
-    error_after: int
     dice_before: float | None
     dice_after: float | None
-    pixels_changed: int
-    steps: int
-    stop_reason: str
-    seconds: float
 
     @classmethod
     def of(
@@ -110,10 +91,7 @@ class Case:
             error_after=errors[1],
             dice_before=overlaps[0],
             dice_after=overlaps[1],
-            pixels_changed=result.pixels_changed,
-            steps=result.steps,
-            stop_reason=result.stop_reason,
-            seconds=result.seconds,
+            **course(result),
         )
 
     @property
@@ -130,11 +108,6 @@ class Case:
     def told_after(self) -> str:
         """The same after."""
         return f"({', '.join(map(str, self.betti_after))})"
-
-    @property
-    def badness(self) -> tuple[int, int, int]:
-        """Sorts cases from worst to best, by what is still wrong, then what was wrong, then how much was changed."""
-        return (-self.error_after, -self.error_before, -self.pixels_changed)
 
     def panel(self, *, threshold: float, construction: Construction, boundary: Boundary) -> Figure:
         """The picture: mask, critical pixels and barcode, before and after."""

@@ -10,12 +10,12 @@ import torch
 from topoprior.evaluation.metrics import distance_to_prior
 from topoprior.viewing.class_changes import class_before_after
 from topoprior.viewing.overlays import as_array
+from topoprior.viewing.report.abstract_case import AbstractCase, course
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
     from topoprior.priors.class_priors import ClassPriors
     from topoprior.refinement.result import RefinementResult
@@ -24,39 +24,19 @@ if TYPE_CHECKING:
 Rows = tuple[tuple[int, ...], ...]
 
 
-@dataclass(frozen=True, eq=False)
-class ClassCase:
-    """One image, its label map before and after, and what was counted; as `Case` for one class.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ClassCase(AbstractCase):
+    """One image, the class of each pixel before and after, and what was counted; as `Case` for one class.
 
     Attributes:
-        name: Shown as its heading.
-        picture: The image, shape ``(height, width)`` or ``(depth, height, width)``.
-        before: Class of each pixel before the refinement, same shape.
-        after: The same after it.
         priors: What was wanted.
         betti_before: Betti numbers before, a row for each entry of the priors.
         betti_after: The same after.
-        error_before: Missing and superfluous components, loops and cavities before, over all entries.
-        error_after: The same after.
-        pixels_changed: Number of pixels whose class changed.
-        steps: Steps of the optimiser.
-        stop_reason: Why it stopped.
-        seconds: How long it took.
     """
 
-    name: str
-    picture: NDArray[Any]
-    before: NDArray[Any]
-    after: NDArray[Any]
     priors: ClassPriors
     betti_before: Rows
     betti_after: Rows
-    error_before: int
-    error_after: int
-    pixels_changed: int
-    steps: int
-    stop_reason: str
-    seconds: float
 
     @classmethod
     def of(cls, name: str, picture: Images, result: RefinementResult, priors: ClassPriors) -> ClassCase:
@@ -86,10 +66,7 @@ class ClassCase:
             betti_after=tuple(map(tuple, numbers[1].tolist())),
             error_before=before,
             error_after=after,
-            pixels_changed=result.pixels_changed,
-            steps=result.steps,
-            stop_reason=result.stop_reason,
-            seconds=result.seconds,
+            **course(result),
         )
 
     dice_before = dice_after = None
@@ -108,11 +85,6 @@ class ClassCase:
     def told_after(self) -> str:
         """What is still wrong."""
         return "; ".join(broken(self.priors, self.betti_after)) or "all right"
-
-    @property
-    def badness(self) -> tuple[int, int, int]:
-        """Sorts cases from worst to best, by what is still wrong, then what was wrong, then how much was changed."""
-        return (-self.error_after, -self.error_before, -self.pixels_changed)
 
     def panel(self, *, construction: Construction, boundary: Boundary, **_: Any) -> Figure:
         """The picture: labels before and after, and what changed."""
