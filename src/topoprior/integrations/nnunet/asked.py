@@ -14,7 +14,6 @@ import torch
 
 from topoprior.integrations.nnunet.settings import LABEL
 from topoprior.priors.betti_prior import BettiPrior
-from topoprior.priors.class_priors import ClassPriors
 from topoprior.priors.consistency import check_consistent
 from topoprior.priors.feasibility import check_asks, check_feasible
 from topoprior.topology.betti import betti_numbers
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from topoprior.integrations.nnunet.labels import Labels
     from topoprior.integrations.nnunet.settings import PriorSettings
-    from topoprior.priors.class_priors import Classes, Numbers
 
 
 @dataclass(frozen=True)
@@ -121,14 +119,7 @@ def _classes(
         raise ValueError("relations need the Betti numbers of the classes that they name")
     if not stated:
         return {}
-    given: dict[Classes, Numbers] = {_union(name, labels): prior for name, prior in stated.items()}
-    if len(given) < len(stated):
-        raise ValueError(f"a union must have one prior, got {', '.join(stated)}")
-    found = (
-        ClassPriors.from_words(list(settings.relations), given, classes=labels.names)
-        if settings.relations
-        else ClassPriors(given, classes=labels.names)
-    )
+    found = labels.priors(stated, relations=settings.relations)
     check_consistent(found, construction=settings.construction, boundary=settings.boundary)
     return dict(zip(found.unions, found.priors, strict=True))
 

@@ -7,12 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from topoprior.priors.betti_prior import BettiPrior
+from topoprior.priors.class_priors import ClassPriors
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    import numpy as np
-
-    Array = np.ndarray[Any, Any]
+    from topoprior.imaging.image import Array
+    from topoprior.priors.class_priors import Classes, Numbers
+    from topoprior.refinement.output import Activation
 
 DATASET = "dataset.json"
 
@@ -85,25 +91,63 @@ class Labels:
         return cls.of(content)
 
     @property
-    def activation(self) -> str:
+    def activation(self) -> Activation:
         """What turns the network's output into probabilities."""
         return "sigmoid" if self.has_regions else "softmax"
 
-    def numbers(self, probability: Array) -> Array:
-        """Which channel each pixel belongs to, as nnU-Net decides; for regions counted from 1, and 0 for none.
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names with background first: what a pixel of a label file can be, and what priors are about."""
+        return ("background", *self.names) if self.has_regions else self.names
+
+    def priors(self, given: Mapping[str, str | BettiPrior], *, relations: Sequence[str] = ()) -> ClassPriors:
+        """Priors of the labels and their unions, or of the regions, by their names.
 
         Args:
-            probability: Shape ``(channel, *spatial)``.
-        """
-        import numpy as np
+            given: For each name, or names with plus signs between them, the Betti numbers.
+            relations: Sentences, see `topoprior.ClassPriors.from_words`.
 
+        Raises:
+            ValueError: If a name is not in dataset.json, or something is no prior.
+
+        Examples:
+            >>> labels = Labels.of({"labels": {"background": 0, "wall": 1, "cavity": 2}})
+            >>> print(labels.priors({"wall": "1,1", "wall+cavity": "1,0"}))
+            wall 1,1; wall+cavity 1,0
+        """
+        entries: dict[Classes, Numbers] = {
+            tuple(part.strip() for part in name.split("+")): BettiPrior.parse(prior)
+            if isinstance(prior, str)
+            else prior
+            for name, prior in given.items()
+        }
+        if relations:
+            return ClassPriors.from_words(relations, entries, classes=self.classes)
+        return ClassPriors(entries, classes=self.classes)
+
+    def numbers(self, mask: Array) -> Array:
+        """The place in `classes` of each pixel: of regions that overlap the later one counts, as nnU-Net has it.
+
+        Args:
+            mask: Bool, shape ``(channel, *spatial)``.
+        """
         if not self.has_regions:
-            most_probable: Array = probability.argmax(0)
-            return most_probable
-        painted = np.zeros(probability.shape[1:], dtype=np.int64)
-        for number, channel in enumerate(probability, start=1):
-            painted[channel > 0.5] = number
+            return np.asarray(mask.argmax(0))
+        painted = np.zeros(mask.shape[1:], dtype=np.int64)
+        for number, channel in enumerate(mask, start=1):
+            painted[channel] = number
         return painted
+
+    def label_map(self, numbers: Array) -> Array:
+        """The values that a label file has for places in `classes`.
+
+        Raises:
+            ValueError: If one of them does not fit into 8 bits.
+        """
+        values = (0, *self.written) if self.has_regions else self.written
+        if max(values) > 255:
+            raise ValueError(f"label files are written with values up to 255, got {max(values)}")
+        return np.asarray(values, dtype=np.uint8)[numbers]
 
 
 def find_dataset(place: Path) -> Path:
