@@ -28,7 +28,7 @@ extensions = [
     "result_table",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "**/cells", "*.py", "__pycache__"]
+exclude_patterns = ["_build"]
 
 # Pages
 myst_enable_extensions = ["colon_fence", "dollarmath"]
@@ -83,7 +83,6 @@ html_theme = "furo"
 html_title = f"topoprior {version}"
 html_static_path = ["_static"]
 html_css_files = ["topoprior.css"]
-html_extra_path = ["../benchmarks"]  # the reports of the experiments, under results/
 html_copy_source = False
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#0b6e4f", "color-brand-content": "#0b6e4f"},

@@ -1,5 +1,6 @@
 """``{command-reference}``: all commands with all options, in the words of their own ``--help``."""
 
+import re
 from typing import Any
 
 from cyclopts import App
@@ -7,18 +8,16 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+DOUBLED = re.compile(r"^(topoprior (.+?)) \2 ", re.MULTILINE)  # cyclopts names a command twice where its usage is ours
 
-def sections(app: App, path: tuple[str, ...]) -> list[str]:
-    """Markdown of the commands under ``path``, a section for each, and of the commands under them."""
-    pages = []
-    for name in app:
-        if name.startswith("-"):
-            continue
-        command, words = app[name], (*path, name)
-        _, text = command.generate_docs("markdown", recursive=False).split("\n", 1)
-        own, *_ = text.split("\n## ", 1)  # what follows is about the commands under it
-        pages += [f"{'#' * len(words)} {' '.join(words)}\n{own}", *sections(command, words)]
-    return pages
+
+def sections(app: App) -> str:
+    """Markdown of all commands, a section for each."""
+    text = app.generate_docs("markdown")
+    text = text[
+        text.index("\n## ", text.index("**Commands**")) :
+    ]  # the lists of commands before are those beside the page
+    return DOUBLED.sub(r"\1 ", text)
 
 
 class CommandReference(SphinxDirective):
@@ -28,7 +27,7 @@ class CommandReference(SphinxDirective):
         """Make the sections."""
         from topoprior.cli import app
 
-        return self.parse_text_to_nodes("\n".join(sections(app, ("topoprior",))), allow_section_headings=True)
+        return self.parse_text_to_nodes(sections(app), allow_section_headings=True)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
