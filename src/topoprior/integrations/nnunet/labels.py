@@ -115,12 +115,10 @@ class Labels:
             >>> print(labels.priors({"wall": "1,1", "wall+cavity": "1,0"}))
             wall 1,1; wall+cavity 1,0
         """
-        entries: dict[Classes, Numbers] = {
-            tuple(part.strip() for part in name.split("+")): BettiPrior.parse(prior)
-            if isinstance(prior, str)
-            else prior
-            for name, prior in given.items()
-        }
+        entries: dict[Classes, Numbers] = {}
+        for name, prior in given.items():
+            union = tuple(part.strip() for part in name.split("+"))
+            entries[union] = BettiPrior.parse(prior) if isinstance(prior, str) else prior
         if relations:
             return ClassPriors.from_words(relations, entries, classes=self.classes)
         return ClassPriors(entries, classes=self.classes)

@@ -78,7 +78,7 @@ class InWindows(nn.Module):
                         total = logits.new_zeros((1, logits.shape[1], *shape))
                     total = _AddWindow.apply(total, logits, self.weight, window)  # type: ignore[no-untyped-call]
         if not bool((count > 0).all()):
-            raise ValueError(f"the windows must cover the image, but pixels of shape {tuple(shape)} have none")
+            raise ValueError(f"the windows must cover the image, of shape {tuple(shape)}, but some pixels are in none")
         mean: Tensor = total / (count * len(self.networks) * len(self.mirrored))
         return mean if self.inside is None else mean[(slice(None), slice(None), *self.inside)]
 
