@@ -7,7 +7,7 @@ import torch
 
 import topoprior as tp
 from topoprior.experiments import mnist
-from topoprior.experiments.mnist.networks import ClassifierSettings
+from topoprior.experiments.mnist.training import ClassifierSettings
 from topoprior.experiments.mnist.variants import ANY, LINE, LOOP, PRIOR_OF, TWO_LOOPS
 from topoprior.imaging.corrupt import remove_lines
 from topoprior.imaging.datasets import digits
@@ -24,7 +24,7 @@ def small_sets(_folder=None):
 
 def shrink(patch):
     """The experiment as it is, but for its size."""
-    size = mnist.cells.Settings(
+    size = mnist.settings.Settings(
         lines=(4, 10),
         test_digits=FEW,
         labelled=12,
@@ -310,23 +310,23 @@ def test_training_repeats_and_keeps_the_best_state():
     sets = small_sets()
     clean = sets.training.images[:12]
     noisy = remove_lines(clean, 4, seed=0, axes="both")
-    settings = mnist.networks.DenoiserSettings((4, 8), "mse", 50, 6, 1e-2, one_cycle=True, keep_best=True)
-    one, other = (mnist.networks.train_denoiser(noisy, clean, (noisy, clean), settings, seed=3) for _ in range(2))
+    settings = mnist.training.DenoiserSettings((4, 8), "mse", 50, 6, 1e-2, one_cycle=True, keep_best=True)
+    one, other = (mnist.training.train_denoiser(noisy, clean, (noisy, clean), settings, seed=3) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
     error = (mnist.networks.denoised(one, noisy) - clean).square().mean().item()
-    last = mnist.networks.train_denoiser(noisy, clean, (noisy, clean), replace(settings, keep_best=False), seed=3)
+    last = mnist.training.train_denoiser(noisy, clean, (noisy, clean), replace(settings, keep_best=False), seed=3)
     assert error <= (mnist.networks.denoised(last, noisy) - clean).square().mean().item()
     assert error < clean.square().mean().item()
     # Of validation images that the network only gets worse at, the first look is the best one.
-    worse = mnist.networks.train_denoiser(noisy, clean, (noisy, 1 - clean), settings, seed=3)
-    first = mnist.networks.train_denoiser(noisy, clean, (noisy, clean), replace(settings, steps=50), seed=3)
+    worse = mnist.training.train_denoiser(noisy, clean, (noisy, 1 - clean), settings, seed=3)
+    first = mnist.training.train_denoiser(noisy, clean, (noisy, clean), replace(settings, steps=50), seed=3)
     assert not torch.equal(worse.last.bias, first.last.bias)
 
 
 def test_the_classifier_learns():
     training, test, _ = digits.small_digits()
     settings = ClassifierSettings(features=8, epochs=10, batch_size=50, learning_rate=5e-3)
-    network = mnist.networks.train_classifier(training.select(slice(0, 600)), settings, seed=0)
+    network = mnist.training.train_classifier(training.select(slice(0, 600)), settings, seed=0)
     read = mnist.networks.digit_probabilities(network, test.images)
     assert torch.allclose(read.sum(1), torch.ones(len(test)))
     assert (read.argmax(1) == test.labels).double().mean() > 0.8

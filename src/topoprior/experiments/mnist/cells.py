@@ -1,100 +1,22 @@
-"""What the MNIST experiment computes: its cells, and the networks and digits that all of them work with."""
+"""What the MNIST experiment computes, one by one: the test digits clean, denoised, and refined towards one prior."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from topoprior.experiments.mnist.networks import (
-    CLASSIFIER,
-    DENOISER,
-    ClassifierSettings,
-    DenoiserSettings,
-    denoised,
-    digit_probabilities,
-    train_classifier,
-    train_denoiser,
-    trained,
-)
+from topoprior.experiments.mnist.networks import denoised, digit_probabilities
 from topoprior.experiments.mnist.variants import PRIOR_OF, PRIORS
-from topoprior.imaging.corrupt import remove_lines
 from topoprior.priors.betti_prior import BettiPrior
 from topoprior.refinement.guarantee import completed
-from topoprior.refinement.many import refine_many
 from topoprior.topology.betti import betti_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from torch import Tensor
 
-    from torch import Tensor, nn
-
-    from topoprior.experiments.demo import Progress
-    from topoprior.imaging.datasets.digits import Digits
-    from topoprior.refinement.result import RefinementResult
-
-
-@dataclass(frozen=True)
-class Refinement:
-    """Equation 5 as `refine_many` takes it.
-
-    All steps are taken, and the last state is kept. To stop at the first state with the right topology leaves wrong
-    bars nearly as long as they were; on 300 training digits it brought a quarter of the gain in digits read right.
-
-    Attributes:
-        weight: Lambda.
-        learning_rate: Of Adam.
-        max_steps: The number of steps.
-        patience: None, as said.
-        essential: Whether the bar of the component that never dies counts.
-        max_bars: Only so many longest bars of each dimension count.
-    """
-
-    weight: float
-    learning_rate: float
-    max_steps: int
-    patience: None = None
-    essential: Literal["finite", "drop"] = "finite"
-    max_bars: int | None = None
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How the networks are trained and adapted.
-
-    Attributes:
-        denoiser: The U-net.
-        refinement: Its adaptation to one digit.
-        controls: Whether all digits are refined towards all priors, for the controls; otherwise each towards its own.
-    """
-
-    denoiser: DenoiserSettings
-    refinement: Refinement
-    controls: bool
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How large the experiment is.
-
-    Attributes:
-        lines: The numbers m of rows and of columns removed.
-        test_digits: Drawn at random from the test set.
-        labelled: Pairs of corrupted and clean digits to train the denoiser on: the first of the training set.
-        validation: Pairs to choose its state by: those that follow.
-        classifier_digits: Clean digits to train the classifier on: the last of the training set.
-        classifier: How.
-    """
-
-    lines: tuple[int, ...] = (2, 4, 6, 8, 10, 12)
-    test_digits: int = 1000
-    labelled: int = 100
-    validation: int = 100
-    classifier_digits: int = 10_000
-    classifier: ClassifierSettings = field(default_factory=ClassifierSettings)
+    from topoprior.experiments.mnist.bench import Bench
 
 
 @dataclass(frozen=True)
@@ -135,71 +57,6 @@ class RefinedCell:
         """As files are named."""
         digits = f"_digits{self.digits}" if self.digits else ""
         return f"lines{self.lines:02d}_prior{self.prior.replace(',', '_')}{digits}"
-
-
-@dataclass(frozen=True, eq=False)
-class Bench:
-    """What every cell works with.
-
-    Attributes:
-        folder: Of the networks.
-        settings: How large.
-        recipe: How.
-        labelled: Clean digits to train the denoiser on.
-        validation: To choose its state by.
-        test: Clean digits to test on.
-        seeds: One for the corruption of each digit, of the three sets in this order.
-        seed: Of all training.
-        device: Where.
-        overwrite: Whether networks of other settings may be replaced.
-    """
-
-    folder: Path
-    settings: Settings
-    recipe: Recipe
-    labelled: Digits
-    validation: Digits
-    test: Digits
-    seeds: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
-    seed: int
-    device: str
-    overwrite: bool
-
-    def corrupted(self, lines: int) -> tuple[Tensor, Tensor, Tensor]:
-        """The images of the three sets without their lines."""
-        sets = (self.labelled, self.validation, self.test)
-        first, second, third = (
-            remove_lines(digits.images, lines, seed=seeds, axes="both")
-            for digits, seeds in zip(sets, self.seeds, strict=True)
-        )
-        return first, second, third
-
-    def denoiser(self, lines: int) -> nn.Module:
-        """Trained for that number of lines; kept."""
-        settings = self.recipe.denoiser
-
-        def train() -> nn.Module:
-            labelled, validation, _ = self.corrupted(lines)
-            checked = (validation, self.validation.images)
-            return train_denoiser(labelled, self.labelled.images, checked, settings, seed=self.seed)
-
-        told = {**asdict(settings), "lines": lines, "labelled": len(self.labelled), "seed": self.seed}
-        path = self.folder / f"denoiser_lines{lines:02d}.safetensors"
-        return trained(path, told, train, factory=DENOISER, overwrite=self.overwrite)
-
-    def classifier(self, training: Digits | None = None, progress: Progress | None = None) -> nn.Module:
-        """The one that reads all digits; trained on the first call, which has to give the digits to train on."""
-        settings = self.settings.classifier
-
-        def train() -> nn.Module:
-            if training is None:
-                raise FileNotFoundError(f"{self.folder} lacks the classifier: run the experiment again")
-            tell = partial(progress, "training the classifier") if progress else None
-            return train_classifier(training, settings, seed=self.seed, step_done=tell)
-
-        told = {**asdict(settings), "digits": self.settings.classifier_digits, "seed": self.seed}
-        path = self.folder / "classifier.safetensors"
-        return trained(path, told, train, factory=CLASSIFIER, overwrite=self.overwrite and training is not None)
 
 
 def read_clean(_: CleanCell, *, bench: Bench) -> dict[str, Any]:
@@ -244,7 +101,7 @@ def refine_digits(cell: RefinedCell, *, bench: Bench) -> dict[str, Any]:
     if not chosen:
         return {"places": []}
     images = bench.corrupted(cell.lines)[2][chosen]
-    results = refined(bench, cell.lines, images, [prior] * len(images))
+    results = bench.refined(cell.lines, images, [prior] * len(images))
     edited = [completed(result, prior) for result in results]
     clean, classifier = bench.test.images[chosen], bench.classifier()
     found: dict[str, Any] = {"places": chosen}
@@ -257,17 +114,6 @@ def refine_digits(cell: RefinedCell, *, bench: Bench) -> dict[str, Any]:
         "steps": [result.steps for result in results],
         "pixels_changed": [result.pixels_changed for result in results],
     }
-
-
-def refined(bench: Bench, lines: int, images: Tensor, priors: Sequence[BettiPrior]) -> list[RefinementResult]:
-    """The denoiser for so many lines, adapted to each of some corrupted images."""
-    return refine_many(
-        bench.denoiser(lines).to(bench.device),
-        images.to(bench.device),
-        list(priors),
-        activation="sigmoid",
-        **asdict(bench.recipe.refinement),
-    )
 
 
 def _measured(images: Tensor, clean: Tensor, probabilities: Tensor) -> dict[str, Any]:

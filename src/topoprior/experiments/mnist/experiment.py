@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import torch
 
 from topoprior.experiments.cells import compute
 from topoprior.experiments.folder import open_folder, write_results
+from topoprior.experiments.mnist.bench import Bench
 from topoprior.experiments.mnist.cells import (
-    Bench,
     CleanCell,
     DenoisedCell,
-    Recipe,
     RefinedCell,
-    Refinement,
-    Settings,
     denoise,
     read_clean,
     refine_digits,
 )
-from topoprior.experiments.mnist.networks import ClassifierSettings, DenoiserSettings
 from topoprior.experiments.mnist.report import missing, write_page
-from topoprior.experiments.mnist.tables import results_of, table_1
+from topoprior.experiments.mnist.scores import results_of
+from topoprior.experiments.mnist.settings import PRESETS, RECIPES, Preset, Recipe, RecipeName, Settings
+from topoprior.experiments.mnist.tables import table_1
 from topoprior.experiments.mnist.variants import ANY, PRIOR_OF, PRIORS, range_priors
 from topoprior.imaging.datasets.digits import DigitSets, download_mnist, read_mnist, small_digits
 from topoprior.training.device import chosen_device
@@ -40,43 +38,7 @@ if TYPE_CHECKING:
     from topoprior.priors.betti_prior import BettiPrior
     from topoprior.training.device import Device
 
-Preset = Literal["quick", "paper"]
-RecipeName = Literal["paper", "official"]
-
-PRESETS: dict[Preset, Settings] = {
-    "paper": Settings(),
-    "quick": Settings(lines=(4, 8), test_digits=200, classifier=ClassifierSettings(epochs=3)),
-}
 _MORE_EPOCHS = 10  # for the small digits, of which there are so many fewer
-# Chosen on training digits 1000 to 1999, which nothing else uses: see the report's deviations.
-RECIPES: dict[RecipeName, Recipe] = {
-    "paper": Recipe(
-        DenoiserSettings(
-            channels=(8, 16, 32),
-            loss="mse",
-            steps=500,
-            batch_size=20,
-            learning_rate=2e-3,
-            one_cycle=True,
-            keep_best=True,
-        ),
-        Refinement(weight=0.02, learning_rate=1e-3, max_steps=40),
-        controls=True,
-    ),
-    "official": Recipe(
-        DenoiserSettings(
-            channels=(16, 16, 16),
-            loss="bce",
-            steps=1000,
-            batch_size=100,
-            learning_rate=1e-4,
-            one_cycle=False,
-            keep_best=False,
-        ),
-        Refinement(weight=0.1, learning_rate=1e-5, max_steps=100, essential="drop", max_bars=20),
-        controls=False,
-    ),
-}
 
 
 def run(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from topoprior.experiments.mnist.networks import denoised, digit_probabilities
-from topoprior.experiments.mnist.tables import PAPER
+from topoprior.experiments.mnist.paper import TABLE_1
 from topoprior.experiments.mnist.variants import PRIOR_OF, PRIORS
 from topoprior.topology.diagram import persistence
 from topoprior.viewing.bars import barcode
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
-    from topoprior.experiments.mnist.cells import Bench
+    from topoprior.experiments.mnist.bench import Bench
     from topoprior.refinement.result import RefinementResult
 
 _BARS = 8  # of each dimension that are drawn
@@ -91,10 +91,10 @@ def accuracy(results: Mapping[str, Any]) -> Figure:
         if known:
             shares = [100 * row["variants"][name]["accuracy"] for row in known]
             ax.plot([row["lines"] for row in known], shares, style, color=colour, label=title, markersize=5)
-    theirs = [number for number in lines if number in PAPER]
+    theirs = [number for number in lines if number in TABLE_1]
     for column, colour, name in ((0, "#555555", "the paper: before"), (1, "#c62828", "the paper: after")):
         if theirs:
-            ax.plot(theirs, [PAPER[number][column] for number in theirs], "x--", color=colour, alpha=0.5, label=name)
+            ax.plot(theirs, [TABLE_1[number][column] for number in theirs], "x--", color=colour, alpha=0.5, label=name)
     ax.set(xlabel="lines removed, m", ylabel="digits read right, %", xticks=lines)
     ax.spines[["right", "top"]].set_visible(False)
     ax.legend(frameon=False, fontsize=8)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from topoprior.experiments.folder import write_figure
 from topoprior.experiments.mnist import figures
-from topoprior.experiments.mnist.cells import refined
 from topoprior.experiments.mnist.tables import (
     ceiling_table,
     controls_table,
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from topoprior.experiments.mnist.cells import Bench
+    from topoprior.experiments.mnist.bench import Bench
 
 
 def write_page(
@@ -129,14 +128,14 @@ def _drawings(
     for name, (number, place) in chosen.items():
         corrupted, clean, label = bench.corrupted(number)[2][place], bench.test.images[place], labels[place]
         if name == "6":
-            outcomes = refined(bench, number, corrupted.expand(len(PRIORS), 1, *corrupted.shape[1:]), PRIORS)
+            outcomes = bench.refined(number, corrupted.expand(len(PRIORS), 1, *corrupted.shape[1:]), PRIORS)
             found["figure6"] = Figure(
                 f"Figure 6: a {label} without {number} rows and columns, refined towards each of the three priors.",
                 figures.three_priors(outcomes, corrupted, classifier),
                 "One digit with no, one and two loops, with a barcode each.",
             )
         else:
-            [outcome] = refined(bench, number, corrupted[None], [PRIOR_OF[label]])
+            [outcome] = bench.refined(number, corrupted[None], [PRIOR_OF[label]])
             found[f"figure{name}"] = Figure(
                 f"Figure {name}: a {label} without {number} rows and columns, before and after its prior is asked for.",
                 figures.repaired(outcome, corrupted, clean, classifier),

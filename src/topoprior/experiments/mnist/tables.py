@@ -1,141 +1,16 @@
-"""The tables of the MNIST experiment, as numbers (for ``results.json``) and as text (for the report)."""
+"""The tables of the MNIST experiment."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-
-from topoprior.evaluation.paired_tests import mcnemar, wilcoxon
-from topoprior.experiments.mnist.variants import LEAKS, PRIOR_OF, TITLES, Outcome, outcomes
-from topoprior.priors.betti_prior import BettiPrior
+from topoprior.experiments.mnist.paper import CLEAN, SIGNIFICANT, TABLE_1
+from topoprior.experiments.mnist.variants import LEAKS, PRIOR_OF, TITLES
 from topoprior.viewing.report.experiment import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-# Table 1 of Clough et al. (2022), IEEE TPAMI 44(12), PMC9721526: lines removed -> accuracy in per cent before and
-# after, mean squared error before and after. Stars in the paper: the accuracy differs at 6 lines and more (McNemar).
-PAPER = {
-    2: (95.7, 96.2, 0.008, 0.008),
-    4: (92.9, 93.7, 0.014, 0.013),
-    6: (87.6, 90.8, 0.023, 0.023),
-    8: (80.4, 86.0, 0.037, 0.028),
-    10: (70.4, 75.0, 0.032, 0.033),
-    12: (56.9, 63.0, 0.043, 0.042),
-}
-PAPER_SIGNIFICANT = {6, 8, 10, 12}
-PAPER_CLEAN = 98.7  # per cent of clean digits that the paper's classifier reads right
-
-
-def results_of(
-    clean: Mapping[str, Any],
-    before: Sequence[Mapping[str, Any]],
-    after: Sequence[Mapping[str, Any]],
-    ranges: Mapping[int, BettiPrior],
-    *,
-    seed: int,
-) -> dict[str, Any]:
-    """All numbers of the tables.
-
-    Args:
-        clean: Document of the cell of clean digits.
-        before: Documents of the denoised cells.
-        after: Documents of the refined cells.
-        ranges: The range prior of each digit.
-        seed: Of the controls.
-
-    Returns:
-        ``clean`` (accuracy, and the share of digits that satisfy their priors), ``lines`` (for each number of lines
-        the variants, each with accuracy, error, topology, and its comparison with the denoiser) and ``ranges``.
-    """
-    labels = [int(letter) for letter in clean["result"]["labels"]]
-    truth = np.array(labels)
-    rows = []
-    for document in before:
-        lines = document["cell"]["lines"]
-        refined = {
-            BettiPrior.parse(other["cell"]["prior"]): other["result"]
-            for other in after
-            if other["cell"]["lines"] == lines and other["result"]["places"]
-        }
-        found = _scores(outcomes(document["result"], refined, labels, ranges, seed=seed), truth)
-        corrupted = np.array([int(letter) for letter in document["result"]["corrupted_read"]]) == truth
-        rows.append({
-            "lines": lines,
-            "corrupted": {
-                "accuracy": float(corrupted.mean()),
-                "error": float(np.mean(document["result"]["corrupted_error"])),
-            },
-            "variants": found,
-        })  # fmt: skip
-    return {
-        "clean": _ceiling(clean["result"], truth, ranges),
-        "ranges": {str(digit): str(prior) for digit, prior in ranges.items()},
-        "lines": rows,
-    }
-
-
-def _scores(found: Mapping[str, Outcome], truth: np.ndarray[Any, Any]) -> dict[str, Any]:
-    """Of each variant, against the denoiser alone."""
-    alone = found["denoised"]
-    right_alone = alone.read == truth
-    own = [PRIOR_OF[label] for label in truth.tolist()]
-    scores = {}
-    for variant, outcome in found.items():
-        right = outcome.read == truth
-        scores[variant] = {
-            "accuracy": float(right.mean()),
-            "error": float(outcome.error.mean()),
-            "true_topology": _satisfied(outcome.betti, own),
-            "asked_topology": None if outcome.asked is None else _satisfied(outcome.betti, outcome.asked),
-            "gained": int((right & ~right_alone).sum()),
-            "lost": int((right_alone & ~right).sum()),
-            "accuracy_p": mcnemar(right, right_alone)[1],
-            "error_p": wilcoxon(outcome.error, alone.error)[1],
-            "by_digit": {
-                str(digit): float(right[truth == digit].mean()) for digit in range(10) if (truth == digit).any()
-            },
-        }
-    return scores
-
-
-def _ceiling(clean: Mapping[str, Any], truth: np.ndarray[Any, Any], ranges: Mapping[int, BettiPrior]) -> dict[str, Any]:
-    """What clean digits come to."""
-    read = np.array([int(letter) for letter in clean["read"]])
-    labels = truth.tolist()
-    betti = {
-        construction: np.stack([clean[f"components_{construction}"], clean[f"loops_{construction}"]], axis=1)
-        for construction in ("T", "V")
-    }
-
-    def shares(chosen: np.ndarray[Any, Any]) -> dict[str, Any]:
-        places = np.flatnonzero(chosen)
-        own = [PRIOR_OF[labels[place]] for place in places]
-        wide = [ranges[labels[place]] for place in places]
-        return {
-            "digits": len(places),
-            "accuracy": float((read == truth)[places].mean()),
-            "T": _satisfied(betti["T"][places], own),
-            "V": _satisfied(betti["V"][places], own),
-            "range": _satisfied(betti["T"][places], wide),
-        }
-
-    return {
-        **shares(np.ones(len(truth), dtype=bool)),
-        "by_digit": {str(digit): shares(truth == digit) for digit in range(10) if (truth == digit).any()},
-    }
-
-
-def _satisfied(betti: np.ndarray[Any, Any], asked: Sequence[BettiPrior]) -> float:
-    """Share of digits that have the topology asked."""
-    return float(
-        np.mean(
-            [bool(prior.is_satisfied_by(torch.tensor(row))) for row, prior in zip(betti.tolist(), asked, strict=True)]
-        )
-    )
+    from collections.abc import Mapping
 
 
 def table_1(results: Mapping[str, Any]) -> Table:
@@ -143,8 +18,8 @@ def table_1(results: Mapping[str, Any]) -> Table:
     rows, bold = [], set()
     for number, row in enumerate(results["lines"]):
         alone, ours = row["variants"]["denoised"], row["variants"]["prior"]
-        paper = PAPER.get(row["lines"])
-        starred = "*" if row["lines"] in PAPER_SIGNIFICANT else ""
+        paper = TABLE_1.get(row["lines"])
+        starred = "*" if row["lines"] in SIGNIFICANT else ""
         rows.append([
             str(row["lines"]),
             _percent(alone["accuracy"]),
@@ -266,7 +141,7 @@ def ceiling_table(results: Mapping[str, Any]) -> Table:
         ],
         rows,
         note=f"T: pixels connect through corners, as in the loss; V: through faces. The paper's classifier reads "
-        f"{PAPER_CLEAN} % of clean digits right.",
+        f"{CLEAN} % of clean digits right.",
     )
 
 
