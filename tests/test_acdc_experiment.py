@@ -214,7 +214,7 @@ def test_three_classes_are_refined_with_the_priors_of_all_and_of_pairs(tmp_path)
     table = priors_of([patient], None, tmp_path / "priors.csv")
     settings = replace(TINY, max_steps=1, max_map_steps=1)
     work = Work({"patient001": patient}, table, settings, tmp_path / "networks", tmp_path / "masks", "cpu")
-    digest, rate = trained_networks.weights_digest(network), Strength(0.01, 1e-3)
+    digest, rate = networks.weights_digest(network), Strength(0.01, 1e-3)
     result = refine_stack(StackCell("patient001", "ES", "heart", "untrained", digest, rate, rate), work=work)
     for way in ("guarantee", "edit"):
         assert result["ways"][way]["all_right"] == result["ways"][way]["right"] == [True, True]

@@ -10,7 +10,7 @@ import numpy as np
 
 from topoprior.cli.options import Device
 from topoprior.cli.plan import Job
-from topoprior.cli.refiners import NetworkRefiner, Refiner, as_written, refiner, weights_digest
+from topoprior.cli.refiners import NetworkRefiner, Refiner, as_written, digest_of, refiner
 from topoprior.cli.stated_priors import BACKGROUND
 from topoprior.imaging.class_map import check_class_format, write_class_map
 from topoprior.imaging.datasets.classes import class_values
@@ -124,7 +124,7 @@ class Refinement:
         """
         told = {name: value for name, value in asdict(self).items() if name not in _NOT_SETTINGS}
         options = {name: asdict(value) if isinstance(value, Economy) else value for name, value in self.options}
-        return {**told, **options, "weights": weights_digest(_refiner(self))}
+        return {**told, **options, "weights": digest_of(_refiner(self))}
 
     def _place(self, file: Path, index: int) -> str:
         return f"{file}" if self.slices is None else f"{file}, slice {index}"

@@ -1,6 +1,5 @@
 """One slice and its prior in, a refinement out: of the slice's probabilities, or of a network on the slice."""
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -15,7 +14,7 @@ from topoprior.imaging.class_map import read_class_map
 from topoprior.imaging.datasets.classes import Classes
 from topoprior.imaging.image import Array, Image
 from topoprior.imaging.io import read_image
-from topoprior.imaging.networks import Activation, LoadedNetwork, Normalisation, load
+from topoprior.imaging.networks import Activation, LoadedNetwork, Normalisation, load, weights_digest
 from topoprior.imaging.preparation import Preparation
 from topoprior.imaging.recipe import Recipe
 from topoprior.priors.betti_prior import BettiPrior
@@ -237,15 +236,9 @@ def refiner(
     return NetworkRefiner(loaded, channel, options, place, preparation, None if recipe is None else recipe.classes)
 
 
-def weights_digest(refine: Refiner) -> str | None:
+def digest_of(refine: Refiner) -> str | None:
     """Of the network's weights, so that a run is not gone on with after another training; None if there is none."""
-    if not isinstance(refine, NetworkRefiner):
-        return None
-    digest = hashlib.sha256()
-    for name, tensor in refine.loaded.network.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:16]
+    return weights_digest(refine.loaded.network) if isinstance(refine, NetworkRefiner) else None
 
 
 def as_written(

@@ -8,7 +8,7 @@ import numpy as np
 
 from topoprior.cli.options import Device
 from topoprior.cli.pairs import Pair
-from topoprior.cli.refiners import Refiner, refiner, weights_digest
+from topoprior.cli.refiners import Refiner, digest_of, refiner
 from topoprior.cli.scoring import Scorer
 from topoprior.evaluation.metrics import dice
 from topoprior.evaluation.result_table import Row
@@ -73,7 +73,7 @@ class Trials:
             OSError, TypeError, ValueError: As :func:`topoprior.cli.refiners.refiner`.
         """
         told = {name: value for name, value in asdict(self.refinement).items() if name not in ("run", "options")}
-        weights = {"weights": weights_digest(_refiner(self.refinement))}
+        weights = {"weights": digest_of(_refiner(self.refinement))}
         corruption = {f"corruption_{name}": value for name, value in asdict(self.corruption).items()}
         return {**self.scorer.as_dict(), **told, **dict(self.refinement.options), **weights, **corruption}
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
-
-import torch
 
 from topoprior.imaging import networks
 from topoprior.training import fit
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from torch import nn
 
     from topoprior.experiments.demo import Progress
     from topoprior.imaging.networks import LoadedNetwork
@@ -67,7 +62,7 @@ def train_once(
         shutil.rmtree(folder)
         result = fitted()
     [phase] = result.summary()["phases"]
-    return {"training": phase, "weights": weights_digest(result.network)}
+    return {"training": phase, "weights": networks.weights_digest(result.network)}
 
 
 @lru_cache(maxsize=2)
@@ -83,16 +78,7 @@ def trained_network(folder: Path, weights: str) -> LoadedNetwork:
     """
     checkpoint = folder / "checkpoints" / "best.safetensors"
     loaded = networks.load(checkpoint)
-    found = weights_digest(loaded.network)
+    found = networks.weights_digest(loaded.network)
     if found != weights:
         raise ValueError(f"{checkpoint} holds other weights than were trained: {found}, not {weights}")
     return loaded
-
-
-def weights_digest(network: nn.Module) -> str:
-    """Of all weights."""
-    digest = hashlib.sha256()
-    for name, tensor in network.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:16]

@@ -3,12 +3,10 @@
 A network file is a pair: ``X.safetensors`` and ``X.json``.
 """
 
-import importlib
+import hashlib
 import json
 import os
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -19,6 +17,8 @@ from safetensors.torch import load as load_weights
 from safetensors.torch import save as weights_as_bytes
 from torch import Tensor, nn
 
+from topoprior.imaging.factories import build as build  # a name of this module too
+from topoprior.imaging.factories import made_by
 from topoprior.imaging.new_file import check_new_file, new_file
 from topoprior.imaging.padded_unet import Architecture, UNet
 
@@ -109,29 +109,6 @@ def normalise(image: Tensor, normalisation: Normalisation) -> Tensor:
         origin, scale = rows.amin(1), rows.amax(1) - rows.amin(1)
     column = (-1, *[1] * (image.ndim - 1))
     return (image - origin.view(column)) / torch.where(scale > 0, scale, 1.0).view(column)
-
-
-def build(factory: str, arguments: Mapping[str, int]) -> nn.Module:
-    """A network from a factory of your own, with fresh weights.
-
-    Args:
-        factory: ``"module:function"``; the current folder is searched too.
-        arguments: What it is called with, by name: ``spatial_dims``, ``in_channels`` and ``out_channels``.
-
-    Raises:
-        ValueError: If the factory is not found or fails.
-        TypeError: If it returns anything but an ``nn.Module``.
-
-    Examples:
-        >>> build("torch.nn:Conv2d", {"in_channels": 1, "out_channels": 2, "kernel_size": 3})
-        Conv2d(1, 2, kernel_size=(3, 3), stride=(1, 1))
-    """
-    module, _, function = factory.rpartition(":")
-    network = _made(module, function, arguments)
-    if not isinstance(network, nn.Module):
-        raise TypeError(f"{factory} must return a torch.nn.Module, got {type(network).__name__}")
-    network.factory_arguments = dict(arguments)  # type: ignore[assignment]  # for `save`
-    return network
 
 
 def check_can_be_saved(network: nn.Module, factory: str | None) -> None:
@@ -276,7 +253,7 @@ def _described(description: Path) -> LoadedNetwork:
 
 
 def _load_factory(module: str, factory: str) -> LoadedNetwork:
-    made = _made(module, factory, {})
+    made = made_by(module, factory, {})
     loaded = made if isinstance(made, LoadedNetwork) else LoadedNetwork(made)
     if not isinstance(loaded.network, nn.Module):
         raise TypeError(f"{module}:{factory} must return a torch.nn.Module, got {type(loaded.network).__name__}")
@@ -284,40 +261,18 @@ def _load_factory(module: str, factory: str) -> LoadedNetwork:
     return loaded
 
 
-def _made(module: str, factory: str, arguments: Mapping[str, Any]) -> Any:
-    """What a factory returns."""
-    with _current_folder_importable():
-        try:
-            home = importlib.import_module(module)
-        except ModuleNotFoundError as error:
-            if error.name is None or not (module + ".").startswith(error.name + "."):
-                raise  # the module was found; something that it imports was not
-            raise ValueError(f"no module named {module!r} can be imported for {module}:{factory}") from error
-        except ImportError:
-            raise
-        except Exception as error:  # whatever code of others may raise
-            raise ValueError(f"the module of {module}:{factory} cannot be imported: {_in_words(error)}") from error
-    make = getattr(home, factory, None)
-    if not callable(make):
-        raise ValueError(f"module {module!r} has no function {factory!r}")
-    try:
-        return make(**arguments)
-    except Exception as error:  # as above
-        raise ValueError(f"the factory {module}:{factory} failed: {_in_words(error)}") from error
+def weights_digest(network: nn.Module) -> str:
+    """Tells a network from one with other weights.
 
-
-def _in_words(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
-
-
-@contextmanager
-def _current_folder_importable() -> Iterator[None]:
-    folder = str(Path.cwd())
-    sys.path.insert(0, folder)
-    try:
-        yield
-    finally:
-        sys.path.remove(folder)
+    Examples:
+        >>> weights_digest(nn.ReLU())
+        'e3b0c44298fc1c14'
+    """
+    digest = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _check_word(name: str, value: object, words: tuple[str, ...]) -> None:
