@@ -145,7 +145,7 @@ def test_a_slice_of_a_volume_is_loaded(tmp_path):
     np.save(tmp_path / "map.npy", volume)
     loaded = load(tmp_path / "map.npy", axis=1, index=3)
     assert np.array_equal(loaded.values, volume[:, 3])
-    assert (loaded.axes, loaded.slices) == (3, 5)
+    assert (loaded.axes, loaded.slices, loaded.index) == (3, 5, 3)
     assert np.array_equal(load(tmp_path / "map.npy").values, volume[..., 3])  # the middle one of the last axis
     assert np.array_equal(load(tmp_path / "map.npy", axis=0, index=99).values, volume[2])
     with pytest.raises(ValueError, match="the axis of the slices must be 0, 1 or 2, got 3"):
@@ -206,7 +206,7 @@ def test_an_upload_fills_the_canvas(tmp_path):
     np.save(tmp_path / "map.npy", values)
     source = views.upload(str(tmp_path / "map.npy"), axis=0, index=1.0, logits=False)
     np.testing.assert_allclose(decoded(source.drawing), values[1], atol=1e-5)
-    assert source.slices == 4
+    assert (source.slices, source.index) == (4, 1)
     assert "map.npy, 4 x 5 x 6, slice 1" in source.note
 
 

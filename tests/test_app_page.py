@@ -1,50 +1,84 @@
 """The interactive page in a browser: drawing, loading, wishing, refining; and that nobody else is told."""
 
+import importlib.util
 import os
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
-from pathlib import Path
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
 from browser import CHROMIUM, page
-from topoprior.app.server import served
 
-gradio = pytest.importorskip("gradio", reason="the extra app is not installed")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+pytestmark = [
+    pytest.mark.skipif(importlib.util.find_spec("gradio") is None, reason="the extra app is not installed"),
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
+]
+# The command as a user gives it, and a list of all hosts that it asks for.
+COMMAND = """
+import sys
 
-ASKED = []  # the hosts that this process asked for while somebody listens
-LISTENING = threading.Event()
-
+hosts = open(sys.argv.pop(1), "a", buffering=1)
 
 def listen(event, arguments):
-    if LISTENING.is_set() and event in ("socket.connect", "socket.getaddrinfo"):
-        place = arguments[1] if event == "socket.connect" else arguments[0]
-        ASKED.append(place[0] if isinstance(place, tuple) else place)
+    if event in ("socket.connect", "socket.getaddrinfo"):
+        place = arguments[1] if event == "socket.connect" else arguments
+        print(place[0], file=hosts)
+
+sys.addaudithook(listen)
+from topoprior.cli import main
+main()
+"""
 
 
-sys.addaudithook(listen)  # there is no taking it back, so it listens only when told to
+def interruptible():
+    """Take Ctrl-C as in a terminal: what a shell starts in the background ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextmanager
+def command(folder):
+    """``topoprior app`` in a process of its own, whose temporary files lie in a folder, and its address."""
+    (folder / "files").mkdir()
+    words = [sys.executable, "-c", COMMAND, folder / "hosts", "app", "--port", "0", "--no-browser"]
+    environment = {**os.environ, "TMPDIR": str(folder / "files"), "OMP_NUM_THREADS": "1"}
+    environment.pop("GRADIO_TEMP_DIR", None)
+    with subprocess.Popen(
+        list(map(str, words)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=interruptible,
+    ) as process:
+        try:
+            line = process.stdout.readline()
+            assert line.startswith("The page is at http://127.0.0.1:"), process.stderr.read()
+            yield process, line.split()[4]
+        finally:
+            process.kill()
 
 
 @pytest.fixture(scope="module")
-def address():
-    ASKED.clear()
-    LISTENING.set()
-    with served(port=0) as place:
-        yield place
-    LISTENING.clear()
+def served(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("app")
+    with command(folder) as (process, address):
+        yield process, address, folder
+
+
+@pytest.fixture
+def address(served):
+    return served[1]
 
 
 @pytest.fixture
 def shown(address, tmp_path):
     with page(tmp_path / "profile", width=1280) as opened:
         opened.open(address)
-        wait(opened, "!!document.querySelector('#map svg') && document.querySelector('#drawing canvas').width > 0")
+        wait(opened, "!!document.querySelector('#map svg') && !!document.querySelector('#refine')")
         yield opened
         assert opened.errors == []
         assert [url for url in opened.requests if not url.startswith((address, "data:", "blob:"))] == []
@@ -161,43 +195,21 @@ def test_files_are_loaded_and_bad_ones_explained(shown, tmp_path):
     upload(shown, tmp_path / "good.npy")
     wait(shown, "document.querySelector('#note').textContent.includes('good.npy, 9 x 12 x 5, slice 2')")
     wait(shown, f"{text('betti')} === '0 components and 0 loops'")
-    wait(shown, "!!document.querySelector('#slice input[type=range]')")
+    assert wait(shown, "document.querySelector('#slice input[type=range]')?.value") == "2"
+    assert shown.ask("document.querySelector('#example input').value") == ""
     write(shown, "slice", 3)
-    shown.ask("document.querySelector('#slice input[type=range]').dispatchEvent(new Event('pointerup'))")
     wait(shown, f"{text('betti')} === '1 component and 1 loop'")
 
 
-def test_nobody_else_is_asked(shown):
-    """Runs last: by then the server has answered all of the above."""
-    assert ASKED
-    assert {str(host) for host in ASKED} <= {"127.0.0.1", "localhost"}
-
-
-def test_the_page_is_there_until_ctrl_c():
-    words = [sys.executable, "-c", "from topoprior.cli import main; main()", "app", "--port", "0", "--no-browser"]
-    own = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    # A shell that starts jobs in the background lets them ignore Ctrl-C; a terminal does not.
-    restore = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731
-    with subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=own, preexec_fn=restore
-    ) as process:
-        try:
-            line = process.stdout.readline()
-            assert line.startswith("The page is at http://127.0.0.1:")
-            port = int(line.split(":")[2].split("/")[0])
-            socket.create_connection(("127.0.0.1", port), 5).close()
-            process.send_signal(signal.SIGINT)
-            assert process.wait(20) == 130
-        finally:
-            process.kill()
-        assert process.stderr.read() == "stopped\n"
-        assert process.stdout.read() == ""
-
-
-def test_what_users_load_is_gone_afterwards():
-    before = os.environ.get("GRADIO_TEMP_DIR")
-    with served(port=0):
-        folder = Path(os.environ["GRADIO_TEMP_DIR"])
-        assert folder.is_dir()
-    assert not folder.exists()
-    assert os.environ.get("GRADIO_TEMP_DIR") == before
+def test_ctrl_c_ends_it_and_nobody_else_was_told(served):
+    """Runs last: by then the command has answered all of the above."""
+    process, _, folder = served
+    assert list(folder.glob("files/topoprior-app-*/*/good.npy"))
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 130
+    assert process.stderr.read() == "stopped\n"
+    assert process.stdout.read() == ""
+    assert not list(folder.glob("files/topoprior-app-*"))  # what users loaded is gone
+    hosts = (folder / "hosts").read_text().split()
+    assert hosts
+    assert set(hosts) <= {"127.0.0.1", "localhost"}

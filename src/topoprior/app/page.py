@@ -171,7 +171,7 @@ def _connect(
         return views.attempt(views.Fields(*values), weight=weight, max_steps=steps, guarantee=guarantee)
 
     def begin(name: str) -> tuple[Any, ...]:
-        return _sourced(gr, views.example(name))
+        return _sourced(gr, views.example(name), name)
 
     def open_file(path: str | None, axis: int, index: float | None, logits: bool) -> tuple[Any, ...]:
         if path is None:
@@ -188,12 +188,12 @@ def _connect(
         event.then(update, asked, panels, **quiet)
         event.then(**stale)
 
-    chosen = [source["drawing"], source["note"], source["stack"], source["index"]]
+    chosen = [source["drawing"], source["note"], source["stack"], source["index"], source["example"]]
     follow(source["example"].input(begin, source["example"], chosen, **quiet))
     stack = [source["upload"], source["axis"], source["index"], source["logits"]]
     for event in (source["upload"].upload, source["axis"].input, source["logits"].input):
         follow(event(whole, [stack[0], stack[1], stack[3]], chosen, **quiet))
-    follow(source["index"].release(open_file, stack, chosen, **quiet))
+    follow(source["index"].input(open_file, stack, chosen, trigger_mode="always_last", **quiet))
     for name in ("components", "loops"):
         wish[name].input(
             lambda amount: (gr.update(visible=amount != ANY), gr.update(visible=amount == BETWEEN)),
@@ -208,9 +208,10 @@ def _connect(
     trial["refine"].click(run, [*method, *asked], results, api_visibility="private")
 
 
-def _sourced(gr: Any, source: views.Source) -> tuple[Any, ...]:
-    """What a new map does to the canvas, the note, and the choice of slices."""
-    drawing = gr.skip() if source.drawing is None else source.drawing
-    stack = gr.update(visible=source.slices > 0) if source.drawing is not None else gr.skip()
-    index = gr.update(maximum=source.slices - 1) if source.slices > 1 else gr.skip()
-    return drawing, source.note, stack, index
+def _sourced(gr: Any, source: views.Source, example: str | None = None) -> tuple[Any, ...]:
+    """What a new map does to the canvas, the note, the choice of slices and that of examples."""
+    if source.drawing is None:
+        return gr.skip(), source.note, gr.skip(), gr.skip(), gr.skip()
+    many = source.slices > 1
+    index = gr.update(maximum=source.slices - 1, value=source.index) if many else gr.skip()
+    return source.drawing, source.note, gr.update(visible=source.slices > 0), index, example

@@ -30,12 +30,14 @@ class Loaded:
     Attributes:
         values: Shape ``(height, width)``, float32, in [0, 1].
         slices: How many slices the file has along the chosen axis; 1 for an image with two axes.
+        index: Which of them it is.
         axes: How many axes it has, 2 or 3.
         note: What was done to it, in a sentence.
     """
 
     values: Map
     slices: int
+    index: int
     axes: int
     note: str
 
@@ -106,7 +108,7 @@ def load(path: Path, *, axis: int = 2, index: int | None = None, logits: bool = 
     except (ValueError, OSError) as error:
         raise ValueError(str(error).replace(str(path), path.name)) from error
     shown = (0, 1)
-    axes, slices, note = values.ndim, 1, f"{path.name}, {_shape(values)}"
+    axes, slices, chosen, note = values.ndim, 1, 0, f"{path.name}, {_shape(values)}"
     if axes == 3:
         if axis not in range(3):
             raise ValueError(f"the axis of the slices must be 0, 1 or 2, got {axis}")
@@ -118,7 +120,7 @@ def load(path: Path, *, axis: int = 2, index: int | None = None, logits: bool = 
     small, factor = fitted(seen.astype(np.float32))
     if factor > 1:
         note += f"; too large for this page: {factor} x {factor} pixels are averaged to one, {_shape(small)} are left"
-    return Loaded(small, slices, axes, note)
+    return Loaded(small, slices, chosen, axes, note)
 
 
 def fitted(values: Map, *, largest: int = LARGEST_SIDE) -> tuple[Map, int]:

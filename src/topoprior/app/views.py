@@ -87,11 +87,13 @@ class Source:
         drawing: For the canvas; None to leave it as it is.
         note: What was done, or what is wrong, as HTML.
         slices: How many slices the file has; 0 if it is no stack of them.
+        index: Which of them it is.
     """
 
     drawing: dict[str, Any] | None
     note: str = ""
     slices: int = 0
+    index: int = 0
 
 
 def show(fields: Fields) -> Shown:
@@ -135,4 +137,5 @@ def upload(path: str, *, axis: int, index: float | None, logits: bool) -> Source
         loaded = load(Path(path), axis=axis, index=None if index is None else int(index), logits=logits)
     except (ValueError, ImportError) as error:
         return Source(None, panels.problem(str(error)))
-    return Source(encoded(loaded.values), panels.note(loaded.note), loaded.slices if loaded.axes == 3 else 0)
+    slices = loaded.slices if loaded.axes == 3 else 0
+    return Source(encoded(loaded.values), panels.note(loaded.note), slices, loaded.index)
