@@ -51,6 +51,19 @@ def readme(session: nox.Session) -> None:
 
 
 @nox.session
+def wheels(session: nox.Session) -> None:
+    """The source distribution, a wheel made from it, and what that does in an environment with nothing else."""
+    session.install("build")
+    folder = Path(session.create_tmp())
+    for old in folder.glob("topoprior-*"):
+        old.unlink()
+    session.run("python", "-m", "build", "--outdir", str(folder))
+    session.run("pip", "uninstall", "--yes", "topoprior")
+    session.install(*CONSTRAINTS, *map(str, folder.glob("*.whl")))
+    session.run("python", "tests/installed_package.py")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """The engine against its named peers; takes about twenty minutes on two quiet cores."""
     session.install(*CONSTRAINTS, ".[bench]", "oineus")
