@@ -18,7 +18,7 @@ from topoprior.experiments.placenta.volumes import EACH, Volume, check_volumes, 
 
 TINY = Settings(
     folds=3,
-    network="small_unet",
+    network="unet",
     steps=40,
     learning_rate=3e-2,
     validate_every=10,

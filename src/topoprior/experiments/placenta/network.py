@@ -1,8 +1,7 @@
-"""The 3-D U-net of the experiment on volumes.
+"""The 3-D U-nets of the experiment on volumes.
 
-It works at half the resolution and takes its logits back to the full one by linear interpolation. That is an eighth of
-the work, and its masks are smooth. Transposed convolutions instead, trained as shortly, leave a pattern of single
-voxels: on ultrasound phantoms masks of some 2000 components, of which no prior can make a placenta.
+They go back up by linear interpolation. Transposed convolutions, trained as shortly, leave a pattern of single voxels:
+on ultrasound phantoms masks of some 2000 components, of which no prior can make a placenta.
 """
 
 from __future__ import annotations
@@ -20,17 +19,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class HalfUNet(nn.Module):
-    """Logits of the size of a volume, from a U-net at half its resolution; its last level must have two voxels or more.
+class UNet(nn.Module):
+    """Logits of the size of a volume.
 
     Args:
         in_channels: Of the volume.
         out_channels: Of the logits.
-        features: Of each level, from half the resolution on; each further level halves it again.
+        features: Of each level, from the full resolution on. Each further level halves it; the last must have two
+            voxels or more.
 
     Examples:
-        >>> network = HalfUNet(1, 1, features=(4, 8))
-        >>> network(torch.zeros(1, 1, 12, 14, 9)).shape
+        >>> UNet(1, 1, features=(4, 8))(torch.zeros(1, 1, 12, 14, 9)).shape
         torch.Size([1, 1, 12, 14, 9])
     """
 
@@ -42,23 +41,48 @@ class HalfUNet(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Shape ``(batch, in_channels, *spatial)`` to ``(batch, out_channels, *spatial)``."""
-        values, seen = image, []
-        for block in self.down:
+        first, *deeper = self.down
+        values = first(image)
+        seen = [values]
+        for block in deeper:
             values = block(F.avg_pool3d(values, 2, ceil_mode=True))
             seen.append(values)
         for block, earlier in zip(reversed(self.up), reversed(seen[:-1]), strict=True):
             values = block(torch.cat([_resized(values, earlier), earlier], 1))
-        return _resized(self.last(values), image)
+        logits: Tensor = self.last(values)
+        return logits
+
+
+class HalfUNet(nn.Module):
+    """A U-net that works at half the resolution of the volume: an eighth of the work, and smooth masks.
+
+    Args:
+        in_channels: Of the volume.
+        out_channels: Of the logits.
+        features: As of `UNet`, from half the resolution on.
+
+    Examples:
+        >>> HalfUNet(1, 1, features=(4, 8))(torch.zeros(1, 1, 12, 14, 9)).shape
+        torch.Size([1, 1, 12, 14, 9])
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, *, features: Sequence[int]) -> None:
+        super().__init__()
+        self.unet = UNet(in_channels, out_channels, features=features)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Shape ``(batch, in_channels, *spatial)`` to ``(batch, out_channels, *spatial)``."""
+        return _resized(self.unet(F.avg_pool3d(image, 2, ceil_mode=True)), image)
 
 
 def unet(spatial_dims: int, in_channels: int, out_channels: int) -> nn.Module:
-    """For a trained network worth refining."""
+    """For volumes of clinical size."""
     return _checked(spatial_dims, HalfUNet(in_channels, out_channels, features=(16, 32, 64, 128)))
 
 
 def small_unet(spatial_dims: int, in_channels: int, out_channels: int) -> nn.Module:
-    """For a quick look."""
-    return _checked(spatial_dims, HalfUNet(in_channels, out_channels, features=(8, 16, 32, 64)))
+    """For volumes of some fifty voxels a side."""
+    return _checked(spatial_dims, UNet(in_channels, out_channels, features=(8, 16, 32)))
 
 
 def _checked(spatial_dims: int, network: nn.Module) -> nn.Module:
