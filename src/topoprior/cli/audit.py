@@ -1,11 +1,10 @@
 """``topoprior audit``: which Betti numbers labels have, which prior fits them, which labels break it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from topoprior.cli.inputs import images_of
 from topoprior.cli.options import (
     Boundary,
     Construction,
@@ -24,15 +23,10 @@ from topoprior.cli.output import (
     print_csv,
     print_json,
     print_table,
-    progress,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from topoprior.cli.audit_findings import AuditFindings
-    from topoprior.cli.label_counts import Counted, LabelCounter
-    from topoprior.jobs import Failure
 
 _LABELS = Group("What the files hold", sort_key=1)
 _WANTED = Group("Priors", sort_key=2)
@@ -122,9 +116,11 @@ def audit(
     what is connected; proposes the tightest prior that enough of the labels have; and lists the labels that break it,
     or that break the priors you give. A union is counted in the labels that hold all its classes.
     """
-    from topoprior.cli.audit_findings import judged_priors
+    from topoprior.cli.audit_counting import count, findings_of, image_of, label_files
+    from topoprior.cli.judged_priors import judged_priors
     from topoprior.cli.label_counts import LabelCounter, stated_classes
     from topoprior.cli.stated_priors import BACKGROUND, given_priors
+    from topoprior.evaluation.connectivity import Setting
     from topoprior.priors.audit import check_coverage
     from topoprior.priors.class_table import read_class_prior_table
     from topoprior.priors.table_file import prior_columns
@@ -141,13 +137,14 @@ def audit(
         read_class_prior_table(priors, (BACKGROUND, *stated))
     elif priors is not None:
         prior_columns(priors)
-    files = _files(labels)
-    image_of = _image_of(images, labels)
+    files = label_files(labels)
+    image = image_of(images, labels)
     counter = LabelCounter(stated, threshold, slices, unions)
-    counted, failures = _count(counter, files, **workers.arguments(), journal=journal, overwrite=overwrite)
+    counted, failures = count(counter, files, **workers.arguments(), journal=journal, overwrite=overwrite)
     if not counted:
         check_all_done(failures, total=len(files))
-    findings = _findings(counter, counted, given=given, table=priors, share=coverage, setting=(construction, boundary))
+    setting = Setting(construction, boundary)
+    findings = findings_of(counter, counted, given=given, table=priors, share=coverage, setting=setting)
     if output is not None:
         _write_priors(output, findings, overwrite=overwrite)
     if report is not None:
@@ -155,9 +152,7 @@ def audit(
         from topoprior.cli.audit_pictures import BreakerPictures
         from topoprior.viewing.report import write_audit
 
-        pictures = BreakerPictures(
-            counter, list(findings.audit.classes[1:]), findings.setting, findings.files, image_of
-        )
+        pictures = BreakerPictures(counter, list(findings.audit.classes[1:]), findings.setting, findings.files, image)
         write_audit(
             report,
             audit_page(findings, counter, files=files, failures=failures),
@@ -204,105 +199,10 @@ def _check_outputs(report: Path | None, output: Path | None, *, overwrite: bool)
             check_new_file(path, overwrite=overwrite)
 
 
-def _files(labels: "Sequence[Path]") -> list[Path]:
-    """The files named, those in folders, and those under patterns that no shell has expanded."""
-    from topoprior.imaging.datasets.pairs import files_at
-
-    patterns = [bool({"*", "?"} & set(str(place))) and not place.exists() for place in labels]
-    named = [
-        path
-        for place, pattern in zip(labels, patterns, strict=True)
-        for path in (files_at(place) if pattern else [place])
-    ]
-    return images_of(named)
-
-
-def _image_of(images: Path | None, labels: "Sequence[Path]") -> dict[str, Path]:
-    """Label to image, where there are images."""
-    from topoprior.imaging.datasets.pairs import labelled_images
-
-    if images is None:
-        return {}
-    if len(labels) > 1:
-        raise ValueError(f"--images belong to one folder or pattern of labels, got {len(labels)}: put quotes round it")
-    return {str(each.label): each.path for each in labelled_images(images, labels[0])}
-
-
-def _count(
-    counter: "LabelCounter", files: list[Path], *, journal: Path | None, **workers: Any
-) -> "tuple[dict[str, Counted], list[Failure]]":
-    """What is in the files, by their names; those with another number of axes than the first count as failures."""
-    from dataclasses import asdict
-
-    from topoprior.cli.label_counts import Counted
-    from topoprior.jobs import Failure, for_each
-
-    with progress("Counting", len(files)) as advance:
-        outcome = for_each(
-            counter,
-            files,
-            reads=lambda path: [path],
-            journal=journal,
-            settings={"command": "audit", **asdict(counter)},
-            record=Counted.as_dict,
-            restore=lambda content: Counted(**content),
-            advance=advance,
-            **workers,
-        )
-    if not outcome.results:
-        return {}, outcome.failures
-    first, axes = next((name, each.axes) for name, each in outcome.results.items())
-    odd = {name: each.axes for name, each in outcome.results.items() if each.axes != axes}
-    failures = [Failure(name, f"it has {count} axes where {first} has {axes}") for name, count in odd.items()]
-    return {name: each for name, each in outcome.results.items() if name not in odd}, outcome.failures + failures
-
-
-def _findings(
-    counter: "LabelCounter", counted: "dict[str, Counted]", *, given: Any, table: Any, share: float, setting: Any
-) -> "AuditFindings":
-    from topoprior.cli.audit_findings import AuditFindings, judged_priors, places_of, priors_of_cases
-    from topoprior.cli.label_counts import FOREGROUND, audits
-    from topoprior.cli.stated_priors import BACKGROUND
-    from topoprior.evaluation.connectivity import Setting
-    from topoprior.priors.class_table import read_class_prior_table
-
-    chosen, axes = Setting(*setting), next(iter(counted.values())).axes
-    held = {name for each in counted.values() for case in each.cases for name in case}
-    if counter.threshold is not None:
-        names = [FOREGROUND]
-    elif counter.classes is not None:
-        names = list(counter.classes)
-    else:
-        names = [str(value) for value in sorted({value for each in counted.values() for value in each.values})]
-    _check_occurrence(counter, counted, names, held)
-    places = places_of({name: len(each.cases) for name, each in counted.items()}, cut=counter.slices is not None)
-    judged: Any = judged_priors(given, names, axes=axes, boundary=chosen.boundary)
-    if table is not None:
-        read = read_class_prior_table(table, (BACKGROUND, *names))
-        judged = priors_of_cases(read, places, axes=axes, boundary=chosen.boundary)
-    every = audits(counted, names, slices=counter.slices, largest=counter.largest)
-    return AuditFindings(every, chosen, share, judged, places)
-
-
-def _check_occurrence(
-    counter: "LabelCounter", counted: "dict[str, Counted]", names: "Sequence[str]", held: set[str]
-) -> None:
-    """Refuse classes without a pixel: nothing can be said of them, and they are a slip."""
-    where = f"the {len(counted)} labels" if len(counted) > 1 else next(iter(counted))
-    values = sorted({value for each in counted.values() for value in each.values})
-    if not held and counter.threshold is not None:
-        raise ValueError(f"no value reaches the threshold {counter.threshold} in {where}")
-    if not values and counter.threshold is None:
-        raise ValueError(f"there is nothing to count: {where} hold{'s' * (len(counted) == 1)} 0 everywhere")
-    for name in names:
-        if name not in held and counter.classes is not None:
-            label = " or ".join(map(str, counter.classes[name]))
-            listed = ", ".join(map(str, values[:20])) + (f" and {len(values) - 20} more" if len(values) > 20 else "")
-            raise ValueError(f"the class {name!r} (label {label}) occurs nowhere in {where}: there are {listed}")
-
-
 def _print(findings: "AuditFindings") -> None:
-    print_table(findings.histogram_table())
+    from topoprior.cli import audit_tables as tables
+
+    print_table(tables.histogram_table(findings))
     lacking = [f"{count} without {name}" for name, count in findings.lacking().items()]
     print(f"\n{len(findings.audit.cases)} labels{', ' * bool(lacking)}{', '.join(lacking)}")
     still = [findings.audit.name(union) for union in findings.unions if not findings.frame_matters(union)]
@@ -310,15 +210,15 @@ def _print(findings: "AuditFindings") -> None:
         which = "" if len(still) == len(findings.unions) else f" of {', '.join(still)}"
         print(f"Nothing{which} is at the frame: the outside as foreground adds one component and nothing else")
     print()
-    print_table(findings.prior_table())
+    print_table(tables.prior_table(findings))
     construction, boundary = findings.setting
     print(f"\nProposed for --construction {construction} --boundary {boundary}, --coverage {findings.share:g}:")
-    print(f"  {findings.arguments()}\n  {findings.code()}")
+    print(f"  {tables.arguments(findings)}\n  {tables.code(findings)}")
     for sentence in findings.follows():
         print(f"  so {sentence}")
     for sentence in findings.contradictions():
         note(f"note: no label has all of the proposed priors: {sentence}")
-    rows = findings.breaker_table()
+    rows = tables.breaker_table(findings)
     what = "proposed" if findings.given is None else "given"
     total = len(findings.audit.cases)
     print(f"\n{len(findings.breakers)} of {total} labels break the {what} priors{':' if rows else '.'}")

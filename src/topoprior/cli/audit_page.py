@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from topoprior.cli.audit_findings import AuditFindings, text
+from topoprior.cli import audit_tables as tables
+from topoprior.cli.audit_findings import AuditFindings
+from topoprior.cli.audit_words import text
 from topoprior.cli.label_counts import LabelCounter
 from topoprior.evaluation.connectivity import Setting
 from topoprior.priors.audit import Numbers, Union
@@ -31,7 +33,7 @@ def audit_page(
     """
     things = "images" if counter.slices is None else "slices"
     classes = findings.audit.classes[1:]
-    rows = [{name: str(value) for name, value in row.items()} for row in findings.prior_table()]
+    rows = [{name: str(value) for name, value in row.items()} for row in tables.prior_table(findings)]
     return LabelAudit(
         introduction=_introduction(findings, counter, things, len(files) - len(failures)),
         things=things,
@@ -43,8 +45,8 @@ def audit_page(
         given=_table(rows, "given"),
         share=f"{100 * findings.share:g} %",
         convention=_words(findings.setting),
-        arguments=findings.arguments(),
-        code=findings.code(),
+        arguments=tables.arguments(findings),
+        code=tables.code(findings),
         follows=findings.follows(),
         contradictions=findings.contradictions(),
         histograms=[each for union in findings.unions for each in _histograms(findings, union)],

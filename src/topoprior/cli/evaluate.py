@@ -179,8 +179,10 @@ def _score(
     scorer: "Scorer", pairs: "list[Pair]", *, journal: Path | None, **workers: Any
 ) -> "tuple[dict[str, Scored], list[Failure]]":
     """What came of the pairs, by name."""
+    from topoprior.cli.alike import alike
     from topoprior.cli.scoring import Scored
     from topoprior.jobs import for_each
+    from topoprior.viewing.report import scores
 
     with progress("Scoring", len(pairs)) as advance:
         outcome = for_each(
@@ -195,25 +197,7 @@ def _score(
             advance=advance,
             **workers,
         )
-    return _alike(outcome.results, outcome.failures)
-
-
-def _alike(scored: "dict[str, Scored]", failures: "list[Failure]") -> "tuple[dict[str, Scored], list[Failure]]":
-    """Files with another number of axes than the first count as failures: they do not fit one table."""
-    from topoprior.jobs import Failure
-    from topoprior.viewing.report import scores
-
-    if not scored:
-        return scored, failures
-    axes = {name: scores.dimensions(each.rows) for name, each in scored.items()}
-    first, expected = next(iter(axes.items()))
-    odd = [
-        Failure(name, f"it has {count} axes where {first} has {expected}")
-        for name, count in axes.items()
-        if count != expected
-    ]
-    names = {failure.name for failure in odd}
-    return {name: each for name, each in scored.items() if name not in names}, failures + odd
+    return alike(outcome.results, outcome.failures, axes=lambda each: scores.dimensions(each.rows))
 
 
 def _without(rows: "list[Row]", failures: "Sequence[Failure]") -> "list[Row]":
