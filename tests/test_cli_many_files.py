@@ -33,9 +33,9 @@ def work(monkeypatch):
     calls = []
     real = MapRefiner.__call__
 
-    def counted(self, values, prior):
+    def counted(self, values, prior, image):
         calls.append(prior)
-        return real(self, values, prior)
+        return real(self, values, prior, image)
 
     monkeypatch.setattr(MapRefiner, "__call__", counted)
     return calls

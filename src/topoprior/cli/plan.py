@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from topoprior.cli.nnunet import is_prediction, mask_name
 from topoprior.cli.places import check_apart, destinations, make_folder
 from topoprior.cli.wanted import Wanted
 from topoprior.imaging.io import ENDINGS, ending
@@ -49,6 +50,7 @@ def plan(
     probability: Path | None,
     report: Path | None,
     overwrite: bool,
+    network: str | None = None,
 ) -> list[Job]:
     """The jobs, if every input is there and has priors that can be reached, and every output has a place of its own.
 
@@ -63,13 +65,15 @@ def plan(
         probability: The same for the probabilities; None to write none.
         report: One more file that will be written; None for none.
         overwrite: Whether the report may exist.
+        network: Which is refined, if any: a model of nnU-Net names its masks in its own way.
 
     Raises:
         OSError: If an input is missing, or the report exists or cannot be written.
         ValueError: If an input, a prior or a place to write is wrong.
     """
-    masks = destinations(files, output, endings=ENDINGS)
-    maps = [None] * len(files) if probability is None else destinations(files, probability, endings=ENDINGS)
+    named = [Path(mask_name(file, network)) for file in files]
+    masks = destinations(named, output, endings=ENDINGS)
+    maps = [None] * len(files) if probability is None else destinations(named, probability, endings=ENDINGS)
     jobs = [
         Job(source, mask, map_, wanted.only(source, several=len(files) > 1))
         for source, mask, map_ in zip(files, masks, maps, strict=True)
@@ -78,7 +82,8 @@ def plan(
     if report is not None:
         check_new_file(report, overwrite=overwrite)
     for job in jobs:
-        ending(job.source)
+        if not is_prediction(job.source):
+            ending(job.source)
         if not job.source.is_file():
             raise FileNotFoundError(f"{job.source} does not exist")
         job.wanted.check(job.source, cut=cut, boundary=boundary)

@@ -103,7 +103,7 @@ def refine(
         Parameter(
             group=_NETWORK,
             help="Refine this network on each FILE, which then is an image and no probability map: X.safetensors with "
-            "X.json beside it, or module:factory.",
+            "X.json beside it, module:factory, or nnunet:FOLDER for a model folder of nnU-Net (or one fold in it).",
         ),
     ] = None,
     normalise: Annotated[
@@ -185,7 +185,8 @@ def refine(
 ) -> None:
     """Give masks the topology that is wanted, near the probabilities that they come from.
 
-    Each FILE is a probability map, or with --network an image for that network. Masks come back with the shape and the
+    Each FILE is a probability map, or with --network an image for that network. It may be what nnU-Net writes with
+    --save_probabilities, case.npz, and for its models an image case_0000.nii.gz. Masks come back with the shape and the
     geometry of their input. With --slices each slice is refined on its own and the stack is put together again. The
     table tells Betti numbers before and after, whether they are right now, how many pixels of the mask changed, and why
     the refinement stopped: already right, topology right (with the margin), no more steps (then the best mask that
@@ -197,6 +198,7 @@ def refine(
 
     A folder of masks gets a journal, .topoprior-refine.jsonl: the same command goes on where it was stopped.
     """
+    from topoprior.cli.nnunet import inputs_of, is_model, labels_beside
     from topoprior.cli.plan import plan
     from topoprior.cli.refinement import Refined, Refinement
     from topoprior.cli.wanted import wanted_of_classes
@@ -212,6 +214,8 @@ def refine(
     options = {name: value for name, value in options.items() if name not in economy.given()}
     options |= {} if saved is None else {"economy": saved}
     shared: dict[str, Any] = {"threshold": threshold, "construction": construction, "boundary": boundary}
+    images = images_of(inputs_of(files, network))
+    dataset = labels_beside(images)
     refinement = Refinement(
         network=network,
         activation=activation,
@@ -224,22 +228,25 @@ def refine(
         pictures=report is not None,
         run=token_hex(8),
         channel_axis=channel_axis,
+        dataset=dataset,
     )
+    known = refinement.class_names()
+    if known is not None and (dataset is not None or is_model(network)):
+        classes = list(known)
     wanted = wanted_of_classes(
         prior,
         priors,
         relation=relation,
         preset=preset,
         classes=classes,
-        known=refinement.class_names(),
+        known=known,
         construction=construction,
         boundary=boundary,
     )
     _check_classes(wanted.classes, channel=channel, channel_axis=channel_axis, threshold=threshold, push=push)
-    if network is None and wanted.classes is not None:
+    if network is None and dataset is None and wanted.classes is not None:
         refinement = replace(refinement, classes=len(wanted.classes))
     settings = refinement.settings()
-    images = images_of(files)
     planned = plan(
         images,
         wanted=wanted,
@@ -249,6 +256,7 @@ def refine(
         probability=probability,
         report=report,
         overwrite=overwrite,
+        network=network,
     )
     with _bars(len(planned)) as (advance, on_slice):
         outcome = for_each(

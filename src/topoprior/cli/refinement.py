@@ -11,16 +11,13 @@ import numpy as np
 from topoprior.cli.options import Device
 from topoprior.cli.plan import Job
 from topoprior.cli.refiners import NetworkRefiner, Refiner, as_written, digest_of, refiner
-from topoprior.cli.stated_priors import BACKGROUND
 from topoprior.imaging.class_map import check_class_format, write_class_map
-from topoprior.imaging.datasets.classes import class_values
 from topoprior.imaging.image import Array, Image
 from topoprior.imaging.io import check_format, write_labels, write_mask, write_probability
 from topoprior.imaging.networks import Activation, Normalisation
 from topoprior.losses.economy import Economy
 from topoprior.priors.betti_prior import BettiPrior
 from topoprior.priors.class_priors import ClassPriors
-from topoprior.refinement.guarantee import completed
 from topoprior.refinement.result import RefinementResult
 from topoprior.viewing.report import Case, ClassCase
 from topoprior.viewing.report.class_case import broken
@@ -55,6 +52,7 @@ class Refinement:
         options: For `topoprior.refine` or `topoprior.refine_map`, name and value.
         classes: How many channels maps have, if the priors are those of classes.
         channel_axis: Where they are in the file; None for the usual place.
+        dataset: The dataset.json of nnU-Net, if the files are its predictions.
         guarantee: Whether to edit what does not reach its prior.
         pictures: Whether the report wants cases.
         run: Different for each run: a network is read once in each process, and anew for the next run.
@@ -73,6 +71,7 @@ class Refinement:
     run: str
     classes: int | None = None
     channel_axis: int | None = None
+    dataset: Path | None = None
     on_slice: Callable[[int, int], None] | None = field(default=None, compare=False)
 
     def __call__(self, job: Job) -> Refined:
@@ -90,10 +89,10 @@ class Refinement:
         refined = []
         for index, (part, prior) in enumerate(zip(parts, priors, strict=True)):
             try:
-                one = refine(part, prior)
+                one = refine(part, prior, image)
                 if self.guarantee:
                     conventions = {name: options[name] for name in ("construction", "boundary", "threshold")}
-                    one = completed(one, prior, **conventions)
+                    one = refine.completed(one, prior, conventions)
                 refined.append(one)
             except (ValueError, TypeError) as error:
                 raise type(error)(f"{self._place(job.source, index)}: {error}") from error
@@ -107,14 +106,12 @@ class Refinement:
         return Refined(self._rows(job, refined, priors), cases)
 
     def class_names(self) -> tuple[str, ...] | None:
-        """Names of the channels by the checkpoint, background first; None if it does not say.
+        """Names of the channels by the checkpoint or by nnU-Net, background first; None if nobody says.
 
         Raises:
             OSError, TypeError, ValueError: As :func:`topoprior.cli.refiners.refiner`.
         """
-        refine = _refiner(self) if self.network is not None else None
-        known = refine.classes if isinstance(refine, NetworkRefiner) else None
-        return None if known is None else (BACKGROUND, *known)
+        return None if self.network is None and self.dataset is None else _refiner(self).names
 
     def settings(self) -> dict[str, Any]:
         """All that every result depends on, as plain values: the network by its weights.
@@ -123,6 +120,7 @@ class Refinement:
             OSError, TypeError, ValueError: As :func:`topoprior.cli.refiners.refiner`.
         """
         told = {name: value for name, value in asdict(self).items() if name not in _NOT_SETTINGS}
+        told |= {} if self.dataset is None else {"dataset": str(self.dataset)}
         options = {name: asdict(value) if isinstance(value, Economy) else value for name, value in self.options}
         return {**told, **options, "weights": digest_of(_refiner(self))}
 
@@ -147,9 +145,7 @@ class Refinement:
                 write_probability(job.probability, outputs[0], like=image, overwrite=True)
             return mask
         channels: Array = masks.argmax(0)
-        values = refine.classes if isinstance(refine, NetworkRefiner) else None
-        labels = channels if values is None else class_values(channels, values)
-        write_labels(job.mask, labels, like=image, overwrite=True)
+        write_labels(job.mask, refine.values(channels), like=image, overwrite=True)
         if job.probability is not None and outputs is not None:
             write_class_map(job.probability, outputs, like=image, axis=self.channel_axis, overwrite=True)
         return channels
@@ -172,14 +168,15 @@ class Refinement:
         for index, (part, result, prior) in enumerate(zip(parts, refined, priors, strict=True)):
             name = self._place(job.source, index)
             if isinstance(prior, ClassPriors):
-                picture = part if self.network is not None else 1 - part[0]  # of a map: all that is not background
+                background = result.reference[0, 0].cpu().numpy()
+                picture = part if self.network is not None else 1 - background  # of a map: all that is foreground
                 cases.append(ClassCase.of(name, picture, result, prior))
             else:
                 cases.append(Case.of(name, part, result, prior, threshold=threshold))
         return cases
 
 
-_NOT_SETTINGS = ("options", "pictures", "run", "on_slice")
+_NOT_SETTINGS = ("options", "pictures", "run", "on_slice", "dataset")
 
 
 @lru_cache(maxsize=1)
@@ -194,6 +191,7 @@ def _refiner(refinement: Refinement) -> Refiner:
         device=refinement.device,
         classes=refinement.classes,
         channel_axis=refinement.channel_axis,
+        dataset=refinement.dataset,
     )
 
 

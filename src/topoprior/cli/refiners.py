@@ -9,16 +9,20 @@ import torch
 
 import topoprior
 from topoprior.cli.device import chosen_device
+from topoprior.cli.nnunet import ModelRefiner, PredictionRefiner, is_model, model_refiner
 from topoprior.cli.options import Device
+from topoprior.cli.stated_priors import BACKGROUND
 from topoprior.imaging.class_map import read_class_map
-from topoprior.imaging.datasets.classes import Classes
+from topoprior.imaging.datasets.classes import Classes, class_values
 from topoprior.imaging.image import Array, Image
 from topoprior.imaging.io import read_image
 from topoprior.imaging.networks import Activation, LoadedNetwork, Normalisation, load, weights_digest
 from topoprior.imaging.preparation import Preparation
 from topoprior.imaging.recipe import Recipe
+from topoprior.integrations.nnunet.labels import Labels
 from topoprior.priors.betti_prior import BettiPrior
 from topoprior.priors.class_priors import ClassPriors
+from topoprior.refinement.guarantee import completed
 from topoprior.refinement.result import RefinementResult
 
 
@@ -39,8 +43,20 @@ class Refiner(Protocol):
     def back(self, values: Array, image: Image, slices: int | None) -> Array:
         """The inverse for a mask or probabilities: on the grid of the file."""
 
-    def __call__(self, values: Array, prior: BettiPrior | ClassPriors) -> RefinementResult:
-        """Refine one slice; with one prior the result has one channel, the one that has the prior."""
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """Names of all channels, background first; None if nobody said."""
+
+    def values(self, channels: Array) -> Array:
+        """What a label map has for the channel of each pixel."""
+
+    def __call__(self, values: Array, prior: BettiPrior | ClassPriors, image: Image) -> RefinementResult:
+        """Refine one slice of an image; with one prior the result has one channel, the one that has the prior."""
+
+    def completed(
+        self, result: RefinementResult, prior: BettiPrior | ClassPriors, conventions: dict[str, Any]
+    ) -> RefinementResult:
+        """The same if it succeeded, otherwise with its output edited."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +94,26 @@ class MapRefiner:
         """As they are."""
         return image.join(values, slices)
 
-    def __call__(self, values: Array, prior: BettiPrior | ClassPriors) -> RefinementResult:
+    @property
+    def names(self) -> None:
+        """Maps do not say."""
+        return
+
+    def values(self, channels: Array) -> Array:
+        """The numbers of the channels."""
+        return channels
+
+    def __call__(self, values: Array, prior: BettiPrior | ClassPriors, image: Image) -> RefinementResult:  # noqa: ARG002
         """Refine one map."""
         probability = torch.tensor(np.ascontiguousarray(values), device=self.device)
         channels = probability if isinstance(prior, ClassPriors) else probability[None]
         return topoprior.refine_map(channels[None], prior, **self.options)
+
+    def completed(
+        self, result: RefinementResult, prior: BettiPrior | ClassPriors, conventions: dict[str, Any]
+    ) -> RefinementResult:
+        """With its output edited, if that is needed."""
+        return completed(result, prior, **conventions)
 
 
 @dataclass(frozen=True)
@@ -127,10 +158,19 @@ class NetworkRefiner:
         restored: Array = self.preparation.restore(values[:, None], image)[0]
         return restored
 
-    def __call__(self, values: Array, prior: BettiPrior | ClassPriors) -> RefinementResult:
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """As the checkpoint says."""
+        return None if self.classes is None else (BACKGROUND, *self.classes)
+
+    def values(self, channels: Array) -> Array:
+        """The values of the classes in the labels."""
+        return channels if self.classes is None else class_values(channels, self.classes)
+
+    def __call__(self, values: Array, prior: BettiPrior | ClassPriors, image: Image) -> RefinementResult:  # noqa: ARG002
         """Normalise one image, and refine the network on it."""
-        image = self.loaded.normalise(torch.from_numpy(np.ascontiguousarray(values))[None, None].to(self.device))
-        channels = self._output_channels(image)
+        given = self.loaded.normalise(torch.from_numpy(np.ascontiguousarray(values))[None, None].to(self.device))
+        channels = self._output_channels(given)
         wanted: Any = prior
         channel = 0
         if isinstance(prior, ClassPriors):
@@ -139,8 +179,14 @@ class NetworkRefiner:
             channel = self._checked_channel(channels)
             anything = BettiPrior(*[None] * prior.dimensions)
             wanted = [[prior if place == channel else anything for place in range(channels)]]
-        result = topoprior.refine(self.loaded.network, image, wanted, activation=self.loaded.activation, **self.options)
+        result = topoprior.refine(self.loaded.network, given, wanted, activation=self.loaded.activation, **self.options)
         return result if wanted is prior else _one_channel(result, channel, self.options["threshold"])
+
+    def completed(
+        self, result: RefinementResult, prior: BettiPrior | ClassPriors, conventions: dict[str, Any]
+    ) -> RefinementResult:
+        """With its output edited, if that is needed."""
+        return completed(result, prior, **conventions)
 
     def _check_classes(self, prior: ClassPriors, channels: int) -> None:
         if channels != len(prior.classes):
@@ -191,6 +237,7 @@ def refiner(
     device: Device = "cpu",
     classes: int | None = None,
     channel_axis: int | None = None,
+    dataset: Path | None = None,
 ) -> Refiner:
     """The refiner that the arguments of the command ask for.
 
@@ -203,12 +250,22 @@ def refiner(
         device: Where to compute.
         classes: How many channels maps have, if they have an axis for them.
         channel_axis: Which it is.
+        dataset: The dataset.json of nnU-Net, if the files are its predictions.
 
     Raises:
         OSError, TypeError: As :func:`topoprior.networks.load`.
         ValueError: As there; or if an argument needs a network or a GPU and there is none.
     """
     stated: Activation | None = None if activation == "none" else activation
+    if dataset is not None or is_model(network):
+        named = (("--normalise", normalise), ("--channel", channel), ("--activation", activation))
+        for name, value in (*named, ("--channel-axis", channel_axis)):
+            if value is not None:
+                raise ValueError(f"{name} is not for files and models of nnU-Net, which say so themselves")
+    if dataset is not None:
+        return PredictionRefiner(Labels.read(dataset), options, chosen_device(device))
+    if network is not None and is_model(network):
+        return model_refiner(network, options, chosen_device(device))
     if network is None:
         for name, value in (("--normalise", normalise), ("--channel", channel)):
             if value is not None:
@@ -238,6 +295,8 @@ def refiner(
 
 def digest_of(refine: Refiner) -> str | None:
     """Of the network's weights, so that a run is not gone on with after another training; None if there is none."""
+    if isinstance(refine, ModelRefiner):
+        return refine.digest
     return weights_digest(refine.loaded.network) if isinstance(refine, NetworkRefiner) else None
 
 

@@ -92,7 +92,7 @@ class Trials:
         worse = self.corruption(image.cut(image.intensity(), scorer.slices), trial.level, name=trial.pair.name)
         image = replace(image, array=image.join(worse, scorer.slices).astype(np.float32), full_scale=None)
         parts = refine.parts(image, scorer.slices)
-        results = [refine(part, prior) for part, prior in zip(parts, priors, strict=True)]
+        results = [refine(part, prior, image) for part, prior in zip(parts, priors, strict=True)]
         rows: list[Row] = [
             {
                 "case": scorer.case(trial.pair, index),

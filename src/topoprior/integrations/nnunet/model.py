@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
+import io
 import itertools
 import os
-import sys
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +94,7 @@ class Model:
         for file in files:
             if not file.is_file():
                 raise FileNotFoundError(f"{file} does not exist")
-        with _our_trainers(), redirect_stdout(sys.stderr):
+        with _our_trainers(), redirect_stdout(io.StringIO()):  # it tells at length where it looks
             predictor_class = _import("nnunetv2.inference.predict_from_raw_data").nnUNetPredictor
             predictor = predictor_class(
                 tile_step_size=step, use_mirroring=mirror, device=torch.device(device), allow_tqdm=False
@@ -184,7 +184,7 @@ class Model:
         if (stage is not None) != (previous is not None):
             what = "no other stage" if stage is None else f"the label map of the stage {stage}: give previous="
             raise ValueError(f"the model needs {what}, got {previous}")
-        with redirect_stdout(sys.stderr):
+        with redirect_stdout(io.StringIO()):
             preprocessor = predictor.configuration_manager.preprocessor_class(verbose=False)
             data, label, properties = preprocessor.run_case(
                 [str(file) for file in files],
