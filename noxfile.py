@@ -4,7 +4,7 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "types", "core", "tests", "readme"]
+nox.options.sessions = ["lint", "types", "core", "tests", "app", "readme"]
 nox.options.reuse_existing_virtualenvs = True
 CONSTRAINTS = ("-c", "constraints.txt")
 
@@ -41,6 +41,13 @@ def tests(session: nox.Session) -> None:
     """All tests, the examples of the docstrings included."""
     session.install(*CONSTRAINTS, ".[test]")
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def app(session: nox.Session) -> None:
+    """The interactive page, in a browser if Chromium is there; apart, since gradio holds Pillow below its newest."""
+    session.install(*CONSTRAINTS, ".[test,app]")
+    session.run("pytest", "tests/test_app.py", "tests/test_app_page.py", *session.posargs)
 
 
 @nox.session

@@ -78,7 +78,7 @@ def address(served):
 def shown(address, tmp_path):
     with page(tmp_path / "profile", width=1280) as opened:
         opened.open(address)
-        wait(opened, "!!document.querySelector('#map svg') && !!document.querySelector('#refine')")
+        wait(opened, "!!document.querySelector('#map svg') && !!document.querySelector('#refine')", seconds=120)
         yield opened
         assert opened.errors == []
         assert [url for url in opened.requests if not url.startswith((address, "data:", "blob:"))] == []
@@ -137,7 +137,7 @@ def test_another_wish_gives_another_mask(shown):
     before = shown.ask("document.querySelector('#result').innerHTML")
 
     write(shown, "fewest-loops", 0)
-    wait(shown, "document.querySelector('#verdict').textContent.includes('not as wanted: 1 component and 0 loops')")
+    wait(shown, "document.querySelector('#verdict').textContent.includes('✗ wanted: 1 component and 0 loops')")
     wait(shown, f"!{text('betti-after')}")  # the old result is gone
     shown.ask("document.querySelector('#refine').click()")
     assert wait(shown, text("betti-after")) == "1 component and 0 loops"
@@ -167,7 +167,7 @@ def test_a_level_shows_its_super_level_set(shown):
 
 
 def test_fields_that_are_needed_appear(shown):
-    choose(shown, "components", "from")
+    choose(shown, "components", "between")
     wait(shown, "document.querySelectorAll('#most-components').length === 1")
     wait(shown, "document.querySelector('#verdict').textContent.includes('1 to 2 components')")
     choose(shown, "components", "any")
@@ -185,7 +185,7 @@ def test_files_are_loaded_and_bad_ones_explained(shown, tmp_path):
     bad.write_bytes(b"nonsense")
     upload(shown, bad)
     message = wait(shown, "document.querySelector('#note [role=alert]')?.textContent")
-    assert message.startswith("Bad.png cannot be read as PNG")
+    assert message.startswith("bad.png cannot be read as PNG")
     assert "/" not in message
     assert shown.ask(text("betti")) == "12 components and 21 loops"
 

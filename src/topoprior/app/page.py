@@ -86,7 +86,9 @@ def _wish(gr: Any) -> _Parts:
         with gr.Row():
             kind = gr.Dropdown(list(AMOUNTS), value=EXACTLY, label=label, elem_id=name, min_width=130)
             fewest = gr.Number(1, precision=0, minimum=0, label="Number", elem_id=f"fewest-{name}", min_width=80)
-            most = gr.Number(2, precision=0, minimum=0, label="to", visible=False, elem_id=f"most-{name}", min_width=80)
+            most = gr.Number(
+                2, precision=0, minimum=0, label="and", visible=False, elem_id=f"most-{name}", min_width=80
+            )
         amounts |= {name: kind, f"fewest_{name}": fewest, f"most_{name}": most}
     with gr.Accordion("How it is counted", open=False):
         construction = gr.Radio(

@@ -77,7 +77,7 @@ def bars_panel(found: Exploration) -> str:
 
 def verdict_panel(found: Exploration, wish: Wish) -> str:
     """The mask's Betti numbers against those that are wanted, and the loss with its parts."""
-    verdict = "as wanted" if found.right else "not as wanted"
+    verdict = "✓ as wanted" if found.right else "✗ wanted"
     parts = [
         f"{WORDS[dimension]}s {'do not count' if part is None else f'{part:.3f}'}"
         for dimension, part in enumerate(found.losses)
@@ -92,7 +92,7 @@ def verdict_panel(found: Exploration, wish: Wish) -> str:
 
 def trial_panel(trial: Trial, wish: Wish, after: Exploration) -> str:
     """The masks before and after, their Betti numbers, and what changed."""
-    verdict = "As wanted" if trial.succeeded else "Not as wanted"
+    verdict = "✓ As wanted" if trial.succeeded else "✗ Not as wanted"
     changed = trial.gained + trial.lost
     return (
         f'<p class="verdict"><span class="{"good" if trial.succeeded else "bad"}">{verdict}</span> '
@@ -131,7 +131,9 @@ def _figure(picture: str, caption: str, key: str = "") -> str:
 
 def _sentence(message: str) -> str:
     message = " ".join(message.split())
-    return message[:1].upper() + message[1:] + ("" if message.endswith((".", "?", "!")) else ".")
+    if message.partition(" ")[0].isalpha():  # and not the name of a file
+        message = message[:1].upper() + message[1:]
+    return message + ("" if message.endswith((".", "?", "!")) else ".")
 
 
 def _pixels(count: int) -> str:

@@ -31,7 +31,7 @@ def python_code(wish: Wish, method: Method) -> str:
         "import numpy as np, torch, topoprior as tp",
         *(["from topoprior.refinement.guarantee import completed"] if method.guarantee else []),
         "",
-        'probability = torch.from_numpy(np.load("map.npy"))[None, None]  # batch, channel',
+        'probability = torch.from_numpy(np.load("map.npy"))[None, None]',
         f"result = tp.refine_map(probability, {', '.join([prior, *_keywords(chosen)])})",
         *([f"result = completed(result, {', '.join([prior, *_keywords(options)])})"] if method.guarantee else []),
         'np.save("mask.npy", result.mask[0, 0])',

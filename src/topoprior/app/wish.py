@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from topoprior.priors.betti_prior import BettiPrior
     from topoprior.topology.filtration import Boundary, Construction
 
-EXACTLY, BETWEEN, AT_LEAST, ANY = "exactly", "from … to …", "at least", "any number"
+EXACTLY, BETWEEN, AT_LEAST, ANY = "exactly", "between", "at least", "any number"
 AMOUNTS = (EXACTLY, BETWEEN, AT_LEAST, ANY)
 WORDS = ("component", "loop")
 
