@@ -1,4 +1,4 @@
-"""Every check by name: ``nox -s lint types core tests readme``. CI runs the same things from an empty environment."""
+"""Every check by name: ``nox -s lint types core tests app readme``. CI runs the same things from an empty environment."""
 
 from pathlib import Path
 
