@@ -1,0 +1,761 @@
+"""What needs no nnU-Net: settings, what is asked of patches, the loss, predictions, windows, the command line.
+
+tests/test_integration_nnunet_end_to_end.py runs nnU-Net itself.
+"""
+
+import json
+import pickle
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import topoprior as tp
+from nnunet_data import AFFINE
+from topoprior.cli import run
+from topoprior.integrations.nnunet import TRAINERS
+from topoprior.integrations.nnunet.asked import Asked
+from topoprior.integrations.nnunet.geometry import affine_of, in_file_order, read_properties
+from topoprior.integrations.nnunet.image_files import channel_file
+from topoprior.integrations.nnunet.labels import Labels, find_dataset
+from topoprior.integrations.nnunet.loss import PriorLoss
+from topoprior.integrations.nnunet.model import Model
+from topoprior.integrations.nnunet.predictions import read_prediction, refine_prediction, write_prediction
+from topoprior.integrations.nnunet.settings import PriorSettings, settings_file
+from topoprior.integrations.nnunet.training import BettiPriorMixin
+from topoprior.integrations.nnunet.windows import InWindows
+
+PLAIN = {"labels": {"background": 0, "wall": 1, "cavity": 2}}
+NESTED = {"labels": {"background": 0, "whole": [1, 2], "core": 2}, "regions_class_order": [1, 2]}
+RING = torch.tensor([
+    [0, 0, 0, 0, 0, 0, 0],
+    [0, 1, 1, 1, 1, 1, 0],
+    [0, 1, 2, 2, 2, 1, 0],
+    [0, 1, 2, 2, 2, 1, 0],
+    [0, 1, 1, 1, 1, 1, 0],
+    [0, 0, 0, 0, 0, 0, 0],
+])  # fmt: skip
+HALF = RING.clone()
+HALF[3:] = 0
+
+
+def asked(priors, *, dataset=PLAIN, axes=2, **options):
+    return Asked.of(PriorSettings(priors=priors, **options), Labels.of(dataset), axes=axes)
+
+
+def logits_of(labels, classes=3, sure=4.0):
+    return sure * (2 * nn.functional.one_hot(labels.long(), classes).movedim(-1, 1).float() - 1)
+
+
+class TestLabels:
+    def test_channels_follow_the_values_not_the_order_of_the_file(self):
+        labels = Labels.of({"labels": {"b": 2, "background": 0, "a": 1, "ignore": 3}})
+        assert (labels.names, labels.written, labels.ignored) == (("background", "a", "b"), (0, 1, 2), 3)
+        assert (labels.activation, labels.classes) == ("softmax", ("background", "a", "b"))
+
+    def test_regions_are_channels_and_are_painted_in_their_order(self):
+        labels = Labels.of(NESTED)
+        assert (labels.names, labels.values, labels.activation) == (("whole", "core"), ((1, 2), (2,)), "sigmoid")
+        whole, core = np.array([[1, 1, 0]], bool), np.array([[0, 1, 1]], bool)
+        numbers = labels.numbers(np.stack([whole, core]))
+        assert numbers.tolist() == [[1, 2, 2]]
+        assert labels.label_map(numbers).tolist() == [[1, 2, 2]]
+
+    @pytest.mark.parametrize(
+        ("dataset", "rule"),
+        [
+            ({}, "must have labels with background as 0, got None"),
+            ({"labels": {"background": 1}}, "background as 0"),
+            ({"labels": {"background": 0, "a": 2}}, r"must be 0, 1, 2, \.\.\. once each, got \[0, 2\]"),
+            ({"labels": {"background": 0, "a": "1"}}, "'a' of dataset.json must be a whole number"),
+            ({"labels": {"background": 0, "a": [1, 2]}}, r"regions_class_order for each of \['a'\], got None"),
+        ],
+    )
+    def test_wrong_labels(self, dataset, rule):
+        with pytest.raises(ValueError, match=rule):
+            Labels.of(dataset)
+
+    def test_values_beyond_8_bits(self):
+        many = Labels.of({"labels": {"background": 0, **{f"l{k}": k for k in range(1, 300)}}})
+        with pytest.raises(ValueError, match="values up to 255, got 299"):
+            many.label_map(np.array([1]))
+
+    def test_dataset_is_found_above(self, tmp_path):
+        (tmp_path / "dataset.json").write_text(json.dumps(PLAIN))
+        (tmp_path / "fold_0" / "validation").mkdir(parents=True)
+        assert find_dataset(tmp_path / "fold_0" / "validation") == tmp_path.resolve() / "dataset.json"
+        (tmp_path / "dataset.json").write_text("[]")
+        with pytest.raises(ValueError, match="must hold an object, got list"):
+            Labels.read(tmp_path / "dataset.json")
+
+
+class TestSettings:
+    def write(self, tmp_path, text):
+        path = tmp_path / "topoprior.json"
+        path.write_text(text)
+        return path
+
+    def test_a_file(self, tmp_path):
+        text = '{"priors": {"wall": "1,1"}, "weight": 0.5, "economy": {"downsample": [1, 2], "region": 0.1}}'
+        settings = PriorSettings.read(self.write(tmp_path, text))
+        assert (settings.weight, settings.patches) == (0.5, "agreeing")
+        assert settings.economy == tp.Economy(downsample=(1, 2), region=0.1)
+
+    @pytest.mark.parametrize(
+        ("text", "rule"),
+        [
+            ("{", "is no JSON"),
+            ("[]", "must hold an object, got list"),
+            ("{}", "it must say priors"),
+            ('{"priors": {}}', "priors must be an object"),
+            ('{"priors": {"a": "1"}, "wieght": 1}', "no setting wieght; there are priors,"),
+            ('{"priors": {"a": "1", "a": "2"}}', "a is there twice"),
+            ('{"priors": {"a": 1}}', "the prior of 'a' must be text"),
+            ('{"priors": {"a": "1"}, "weight": 0}', "weight must be positive and finite, got 0"),
+            ('{"priors": {"a": "1"}, "start": 1, "full": 1}', "start < 1, got 1 and 1"),
+            ('{"priors": {"a": "1"}, "start": 0.5, "full": 0.2}', "start <= full"),
+            ('{"priors": {"a": "1"}, "patches": "some"}', "patches must be one of 'agreeing', 'all', got 'some'"),
+            ('{"priors": {"a": "1"}, "relations": "b"}', "relations must be a list of sentences"),
+            ('{"priors": {"a": "1"}, "power": 3}', "power must be 1 or 2, got 3"),
+            ('{"priors": {"a": "label"}, "max_bars": 3}', "max_bars must be left out with the prior 'label'"),
+            ('{"priors": {"a": "1"}, "economy": 2}', "economy must be an object"),
+            ('{"priors": {"a": "1"}, "economy": {"shrink": 2}}', "economy has no shrink"),
+        ],
+    )
+    def test_wrong_files_are_named(self, tmp_path, text, rule):
+        with pytest.raises((TypeError, ValueError), match=f"topoprior.json.*{rule}"):
+            PriorSettings.read(self.write(tmp_path, text))
+
+    def test_nowhere(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match=r"topoprior.json does not exist: this trainer needs to know"):
+            settings_file(tmp_path, {})
+        with pytest.raises(FileNotFoundError, match="TOPOPRIOR_NNUNET is not set"):
+            settings_file(None, {})
+        named = self.write(tmp_path, "{}").rename(tmp_path / "other.json")
+        assert settings_file(tmp_path, {"TOPOPRIOR_NNUNET": str(named)}) == named
+
+    @pytest.mark.parametrize("epochs", [1, 2, 7, 1000])
+    def test_weight_grows_to_the_whole_and_is_never_absent(self, epochs):
+        settings = PriorSettings(priors={"a": "1"}, start=0.9, full=1.0)
+        factors = [settings.factor(epoch, epochs) for epoch in range(epochs)]
+        assert factors == sorted(factors)
+        assert factors[-1] == 1
+        assert factors[0] == 0 or epochs == 1
+
+
+class TestAsked:
+    def test_a_patch_that_cuts_the_ring_is_not_asked_for_a_loop(self):
+        one = asked({"wall": "1,1", "cavity": "1,0"})
+        rows = one.rows(torch.stack([RING, HALF])[:, None])
+        assert one.names == ("wall", "cavity")
+        assert rows[0] == [tp.BettiPrior(1, 1), tp.BettiPrior(1, 0)]
+        assert rows[1] == [tp.BettiPrior(None, None), tp.BettiPrior(1, 0)]
+
+    def test_all_patches_are_asked_if_that_is_said(self):
+        rows = asked({"wall": "1,1"}, patches="all").rows(torch.stack([RING, HALF])[:, None])
+        assert rows == [[tp.BettiPrior(1, 1)], [tp.BettiPrior(1, 1)]]
+
+    def test_the_numbers_of_the_label(self):
+        one = asked({"wall+cavity": "label", "wall": "1,1"})
+        rows = one.rows(torch.stack([RING, torch.zeros_like(RING)])[:, None].float())
+        assert one.names == ("wall", "wall+cavity")
+        assert rows[0] == [tp.BettiPrior(1, 1), tp.BettiPrior(1, 0)]
+        assert rows[1] == [tp.BettiPrior(None, None), tp.BettiPrior(0, 0)]
+
+    def test_relations_give_priors_of_unions(self):
+        one = asked({"wall": "1,1", "cavity": "1,0"}, relations=["wall encloses cavity"])
+        assert one.names == ("wall", "cavity", "wall+cavity")
+        assert one.priors[2] == tp.BettiPrior(1, 0)
+
+    def test_what_is_not_labelled_agrees_with_nothing(self):
+        dataset = {"labels": {**PLAIN["labels"], "ignore": 3}}
+        target = torch.stack([RING, RING])[:, None]
+        target[1, 0, 0, 0] = 3
+        rows = asked({"wall": "1,1", "cavity": "label"}, dataset=dataset).rows(target)
+        assert [any(any(prior.cares) for prior in row) for row in rows] == [True, False]
+        rows = asked({"wall": "1,1"}, dataset=dataset, patches="all").rows(target)
+        assert rows == [[tp.BettiPrior(1, 1)]] * 2
+
+    def test_regions_have_a_channel_each_and_perhaps_one_to_ignore(self):
+        target = torch.stack([RING > 0, RING == 2, torch.zeros_like(RING)])[None].bool()
+        dataset = {**NESTED, "labels": {**NESTED["labels"], "ignore": 3}}
+        one = asked({"core": "1,0", "whole": "1,0"}, dataset=dataset)
+        assert one.rows(target) == [[tp.BettiPrior(1, 0)] * 2]
+        target[:, 2, 0, 0] = True
+        assert not any(any(prior.cares) for prior in one.rows(target)[0])
+
+    @pytest.mark.parametrize(
+        ("priors", "options", "rule"),
+        [
+            ({"liver": "1"}, {}, "no .*'liver'"),
+            ({"wall": "1,1,0"}, {}, "the prior of wall: .* 2 axes has 2 Betti numbers"),
+            ({"wall": "0,1"}, {}, "cannot be reached"),
+            ({"wall": "*,*"}, {}, "asks for nothing"),
+            ({"wall": "1-,*"}, {"boundary": "foreground"}, "asks for nothing"),
+            (
+                {"wall": "1,0", "cavity": "1,0", "wall+cavity": "3,0"},
+                {},
+                "at least 3 components, but wall and cavity together",
+            ),
+            ({"whole+core": "1,0"}, {"dataset": NESTED}, "regions have no unions"),
+            ({"whole": "1,0"}, {"dataset": NESTED, "relations": ["whole encloses core"]}, "relations are about labels"),
+            ({"wall": "label"}, {"relations": ["wall encloses cavity"]}, "relations need the Betti numbers"),
+        ],
+    )
+    def test_what_cannot_be_asked(self, priors, options, rule):
+        with pytest.raises(ValueError, match=rule):
+            asked(priors, **options)
+
+
+class Base(nn.Module):
+    """In place of nnU-Net's loss: takes what it takes."""
+
+    def forward(self, output, target):
+        if isinstance(output, list | tuple):
+            return sum(self(*pair) for pair in zip(output, target, strict=True))
+        return (output**2).mean()
+
+
+class TestLoss:
+    def loss(self, priors, **options):
+        loss = PriorLoss(Base(), asked(priors, **options))
+        loss.factor = 1.0
+        return loss
+
+    def test_is_the_loss_of_the_probabilities_and_their_unions(self):
+        torch.manual_seed(0)
+        logits, target = torch.randn(2, 3, 6, 7), torch.stack([RING, RING])[:, None]
+        priors = {"wall": "1,1", "wall+cavity": "1,0"}
+        classes = Labels.of(PLAIN).priors(priors)
+        expected = tp.class_prior_loss(torch.softmax(logits, 1), classes)
+        loss = self.loss(priors, weight=0.25)
+        torch.testing.assert_close(loss.topology(logits, target), expected)
+        loss.factor = 0.5
+        torch.testing.assert_close(loss(logits, target), Base()(logits, target) + 0.125 * expected)
+
+    def test_regions_go_through_a_sigmoid(self):
+        torch.manual_seed(0)
+        logits, target = torch.randn(1, 2, 6, 7), torch.stack([RING > 0, RING == 2])[None]
+        prior = tp.BettiPrior(1, 0)
+        expected = tp.betti_prior_loss(torch.sigmoid(logits), prior, reduction="none").sum()
+        found = self.loss({"whole": "1,0", "core": "1,0"}, dataset=NESTED).topology(logits, target)
+        torch.testing.assert_close(found, expected)
+
+    def test_of_deep_supervision_full_resolution_alone_has_the_prior(self):
+        torch.manual_seed(0)
+        logits = [torch.randn(1, 3, 6, 7, requires_grad=True), torch.randn(1, 3, 3, 4, requires_grad=True)]
+        target = [RING[None, None], RING[None, None, ::2, ::2]]
+        loss = self.loss({"wall": "1,1"})
+        (loss(logits, target) - Base()(logits, target)).backward()
+        assert logits[0].grad.abs().max() > 1e-4
+        assert logits[1].grad.abs().max() == 0
+        alone = loss(logits[0], target[0]) - Base()(logits[0], target[0])
+        torch.testing.assert_close(alone, loss(logits, target) - Base()(logits, target))
+
+    def test_before_the_prior_comes_in_it_is_not_computed(self):
+        loss = self.loss({"wall": "1,1"})
+        loss.factor = 0.0
+        logits = torch.randn(1, 3, 6, 7)
+        assert loss(logits, RING[None, None]) == Base()(logits, RING[None, None])
+        assert loss.take_tally().patches == 0
+
+    def test_patches_that_are_not_asked_count_as_zero(self):
+        logits = logits_of(torch.stack([HALF, RING, HALF, HALF]))
+        target = torch.stack([RING, HALF, HALF, HALF])[:, None]
+        loss = self.loss({"wall": "1,1"})
+        alone = tp.betti_prior_loss(torch.softmax(logits[:1], 1)[:, 1:2], tp.BettiPrior(1, 1))
+        torch.testing.assert_close(loss.topology(logits, target), alone / 4)
+        tally = loss.take_tally()
+        assert (tally.asked, tally.patches, tally.mean) == (1, 4, pytest.approx(alone.item(), rel=1e-5))
+        assert alone > 0.9  # a loop is missing
+        assert loss.take_tally().patches == 0
+
+    def test_where_nothing_is_asked_it_is_zero_and_the_graph_goes_on(self):
+        logits = logits_of(HALF[None]).requires_grad_()
+        loss = self.loss({"wall": "1,1"}).topology(logits, HALF[None, None])
+        loss.backward()
+        assert loss == 0
+        assert logits.grad.abs().max() == 0
+
+    def test_half_precision_is_computed_in_single(self):
+        logits = logits_of(HALF[None]).half()
+        assert self.loss({"wall": "1,1"}).topology(logits, RING[None, None]).dtype == torch.float32
+
+    def test_volumes(self):
+        label = torch.from_numpy(tp.phantoms.shell(size=12)).long()[None, :, :11, :10]
+        loss = self.loss({"wall": "1,0,1"}, axes=3)
+        logits = logits_of(label).requires_grad_()
+        loss.topology(logits, label[:, None]).backward()
+        assert loss.take_tally().asked == 1
+        assert logits.grad.abs().max() > 0
+
+    def test_descent_closes_the_ring(self):
+        logits = logits_of(RING[None], sure=1.0)
+        logits[0, 1, 1, 3] = -1.2  # a gap
+        logits.requires_grad_()
+        loss = self.loss({"wall": "1,1"})
+        optimiser = torch.optim.SGD([logits], lr=1.0)
+        for _ in range(60):
+            optimiser.zero_grad()
+            loss.topology(logits, RING[None, None]).backward()
+            optimiser.step()
+        mask = logits.detach().argmax(1, keepdim=True) == 1
+        assert tp.betti_numbers(mask).tolist() == [[[1, 1]]]
+
+
+class Trainer:
+    """What the mixin uses of nnUNetTrainer."""
+
+    def __init__(self, folder, dataset):
+        self.preprocessed_dataset_folder_base = str(folder)
+        self.output_folder = str(folder / "fold_0")
+        self.dataset_json = dataset
+        self.configuration_manager = SimpleNamespace(patch_size=[64, 64])
+        self.local_rank, self.is_ddp = 0, False
+        self.current_epoch, self.num_epochs, self.num_iterations_per_epoch = 0, 4, 5
+        self.lines, self.logged = [], []
+        self.logger = SimpleNamespace(loggers=[SimpleNamespace(log=lambda *row: self.logged.append(row))])
+        (folder / "fold_0").mkdir()
+
+    def print_to_log_file(self, line):
+        self.lines.append(line)
+
+    def _build_loss(self):
+        return nn.CrossEntropyLoss()
+
+    def on_train_epoch_start(self):
+        self.lines.append(f"epoch {self.current_epoch}")
+
+    def on_train_epoch_end(self, outputs): ...
+
+    def on_validation_epoch_end(self, outputs): ...
+
+
+class WithPrior(BettiPriorMixin, Trainer): ...
+
+
+class TestTraining:
+    def trainer(self, tmp_path, settings, dataset=None):
+        (tmp_path / "topoprior.json").write_text(json.dumps(settings))
+        trainer = WithPrior(tmp_path, dataset or {"labels": {"background": 0, "ring": 1}})
+        trainer.loss = trainer._build_loss()
+        return trainer
+
+    def epochs(self, trainer, images, labels):
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.Conv2d(6, 2, 5, padding=2))
+        optimiser = torch.optim.Adam(network.parameters(), lr=0.02)
+        losses = []
+        for epoch in range(trainer.num_epochs):
+            trainer.current_epoch = epoch
+            trainer.on_train_epoch_start()
+            for _ in range(trainer.num_iterations_per_epoch):
+                optimiser.zero_grad()
+                loss = trainer.loss(network(images), labels)
+                loss.backward()
+                optimiser.step()
+            losses.append(trainer.loss.tally.mean)
+            trainer.on_train_epoch_end([])
+            with torch.no_grad():
+                trainer.loss(network(images), labels)
+            trainer.on_validation_epoch_end([])
+        return losses
+
+    def test_the_loss_falls_and_the_log_tells(self, tmp_path):
+        trainer = self.trainer(tmp_path, {"priors": {"ring": "1,1"}, "weight": 0.05, "start": 0.25, "full": 0.5})
+        trainer.loss.loss = _Squeezed()
+        images, masks = (torch.from_numpy(each).float() for each in tp.phantoms.ring_segmentation(2, seed=1))
+        trainer.num_iterations_per_epoch = 20
+        losses = self.epochs(trainer, images, masks)
+        assert np.isnan(losses[0])
+        assert losses[-1] < losses[1] / 2
+        training = [line for line in trainer.lines if line.startswith("topology (training)")]
+        assert training[0] == "topology (training): the prior has not come in yet"
+        assert training[1].endswith("asked of 40 of 40 patches, weight 0.05")
+        assert f"loss {losses[3]:.4f}" in training[3]
+        assert sum(line.startswith("topology (validation): loss") for line in trainer.lines) == 3
+        assert [row[0] for row in trainer.logged] == ["topology_loss_training", "topology_loss_validation"] * 3
+        assert json.loads((tmp_path / "fold_0" / "topoprior.json").read_text())["weight"] == 0.05
+
+    def test_an_epoch_in_which_nothing_was_asked_is_an_error(self, tmp_path):
+        trainer = self.trainer(tmp_path, {"priors": {"ring": "5,1"}, "start": 0})
+        trainer.loss.loss = _Squeezed()
+        images, masks = (torch.from_numpy(each).float() for each in tp.phantoms.ring_segmentation(2, seed=1))
+        with pytest.raises(RuntimeError, match="asked of none of the 10 patches of this epoch"):
+            self.epochs(trainer, images, masks)
+
+    def test_settings_that_do_not_fit_are_named(self, tmp_path):
+        with pytest.raises(ValueError, match=r"topoprior.json: .*'liver'"):
+            self.trainer(tmp_path, {"priors": {"liver": "1,1"}})
+
+    def test_no_settings(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match="needs to know which topology is wanted"):
+            WithPrior(tmp_path, PLAIN)._build_loss()
+
+
+class _Squeezed(nn.Module):
+    """Cross-entropy with nnU-Net's channel of labels."""
+
+    def forward(self, output, target):
+        return nn.functional.cross_entropy(output, target[:, 0].long())
+
+
+def save_case(folder, name, probability, properties, dataset, mask=None, ending=".nii.gz", affine=AFFINE):
+    """Files as nnU-Net writes them; ``mask`` in the axes of the file."""
+    folder.mkdir(exist_ok=True)
+    np.savez_compressed(folder / f"{name}.npz", probabilities=probability)
+    (folder / f"{name}.pkl").write_bytes(pickle.dumps(properties))
+    (folder / "dataset.json").write_text(json.dumps(dataset))
+    if mask is not None:
+        nibabel.save(nibabel.Nifti1Image(mask, affine), folder / f"{name}{ending}")
+    return folder / f"{name}.npz"
+
+
+def sitk(affine, axes=3):
+    """The properties that SimpleITK's reader gives for an affine."""
+    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+    spacing = np.linalg.norm(lps[:axes, :axes], axis=0)
+    direction = lps[:axes, :axes] / spacing
+    stuff = {"spacing": tuple(spacing), "origin": tuple(lps[:axes, 3]), "direction": tuple(direction.ravel())}
+    return {"sitk_stuff": stuff, "spacing": list(spacing[::-1])}
+
+
+def broken_shell(shape=(14, 15, 16)):
+    """A shell around a core as probabilities ``(class, x, y, z)``, with a hole that is nearly closed."""
+    label = np.zeros(shape, int)
+    wall = tp.phantoms.shell(size=14)
+    label[:14, :14, :14][wall] = 1
+    grid = np.linalg.norm((np.mgrid[:14, :14, :14] - 6.5) / 14, axis=0)
+    label[:14, :14, :14][(grid <= 0.22) & ~wall] = 2
+    probability = np.moveaxis(np.eye(3)[label], -1, 0) * 0.8 + 0.2 / 3
+    line = (slice(None), 7, 7, slice(0, 5))
+    probability[line] = np.array([0.55, 0.4, 0.05])[:, None]
+    return probability.astype(np.float32), label
+
+
+class TestPredictions:
+    def prediction(self, tmp_path, **kwargs):
+        probability, label = broken_shell()
+        array = probability.transpose(0, 3, 2, 1)
+        mask = probability.argmax(0).astype(np.uint8)
+        return save_case(tmp_path / "out", "case", array, sitk(AFFINE), PLAIN, mask, **kwargs), probability, label
+
+    def test_axes_are_those_of_the_mask(self, tmp_path):
+        path, probability, _ = self.prediction(tmp_path)
+        found = read_prediction(path)
+        np.testing.assert_allclose(found.probability, probability, atol=1e-6)
+        np.testing.assert_array_equal(found.image.array, probability.argmax(0))
+        np.testing.assert_allclose(found.image.affine, AFFINE)
+
+    def test_without_the_mask_the_geometry_comes_from_the_properties(self, tmp_path):
+        path, probability, _ = self.prediction(tmp_path)
+        path.with_name("case.nii.gz").unlink()
+        found = read_prediction(path)
+        np.testing.assert_allclose(found.probability, probability, atol=1e-6)
+        np.testing.assert_allclose(found.image.affine, AFFINE, atol=1e-12)
+        result = refine_prediction(found, found.labels.priors({"wall": "1,*,*"}))
+        write_prediction(tmp_path / "mask.nii.gz", result, found)
+        np.testing.assert_allclose(nibabel.load(tmp_path / "mask.nii.gz").affine, AFFINE, atol=1e-6)
+
+    def test_the_reader_that_turns_axes(self, tmp_path):
+        probability, _ = broken_shell()
+        turned = nibabel.Nifti1Image(np.moveaxis(probability, 0, -1), AFFINE).as_reoriented(
+            nibabel.orientations.io_orientation(AFFINE)
+        )
+        array = np.moveaxis(turned.get_fdata(dtype=np.float32), -1, 0).transpose(0, 3, 2, 1)
+        assert array.shape[1:] != probability.shape[:0:-1]
+        properties = {"nibabel_stuff": {"original_affine": AFFINE, "reoriented_affine": turned.affine}}
+        mask = probability.argmax(0).astype(np.uint8)
+        found = read_prediction(save_case(tmp_path / "out", "case", array, properties, PLAIN, mask))
+        np.testing.assert_allclose(found.probability, probability, atol=1e-6)
+
+    def test_the_other_reader(self):
+        assert affine_of({"nibabel_stuff": {"original_affine": AFFINE}}).tolist() == AFFINE.tolist()
+        np.testing.assert_allclose(affine_of(sitk(AFFINE)), AFFINE, atol=1e-12)
+
+    def test_slices(self, tmp_path):
+        """One slice, as PNG: rows and columns as they are."""
+        array = np.zeros((2, 1, 5, 7), np.float32)
+        placed, image = in_file_order(array, {"spacing": (999, 1, 1)}, like=None, path=tmp_path / "a.npz")
+        assert placed.shape == (2, 5, 7)
+        assert image.array.shape == (5, 7)
+        placed, _ = in_file_order(array, sitk(np.eye(4), axes=2), like=None, path=tmp_path / "a.npz")
+        assert placed.shape == (2, 7, 5)
+
+    def test_refined_and_written(self, tmp_path):
+        path, _, label = self.prediction(tmp_path)
+        found = read_prediction(path)
+        prior = found.labels.priors({"wall": "1,0,1", "cavity": "1,0,0"})
+        result = refine_prediction(found, prior)
+        assert result.betti_before.tolist() != result.betti_after.tolist()
+        assert result.betti_after.tolist() == [[[1, 0, 1], [1, 0, 0]]]
+        assert result.succeeded
+        write_prediction(tmp_path / "mask.nii.gz", result, found)
+        mask = nibabel.load(tmp_path / "mask.nii.gz")
+        np.testing.assert_allclose(mask.affine, AFFINE)
+        assert tp.class_topology(np.asarray(mask.dataobj).astype(int)[None], prior).success.all()
+        assert (np.asarray(mask.dataobj) != label).sum() < 10
+
+    def regions(self, tmp_path):
+        probability, _ = broken_shell()
+        channels = np.stack([probability[1:].sum(0), probability[2]])
+        return save_case(tmp_path / "out", "case", channels.transpose(0, 3, 2, 1), sitk(AFFINE), NESTED)
+
+    def test_regions(self, tmp_path):
+        found = read_prediction(self.regions(tmp_path))
+        prior = found.labels.priors({"whole": "1,0,0", "core": "1,0,0"})
+        found.probability[1, 0, 0, 0] = 0.6  # a speck of the core, outside
+        result = refine_prediction(found, prior)
+        assert result.betti_before.tolist()[0][1] == [2, 0, 0]
+        assert result.succeeded
+        values = found.labels.label_map(result.labels[0].numpy())
+        for name, wanted in (("whole", values > 0), ("core", values == 2)):
+            assert tp.betti_numbers(wanted[None, None]).tolist() == [[[1, 0, 0]]], name
+
+    def test_regions_are_judged_as_the_label_map_has_them(self, tmp_path):
+        """A core beside the whole: each channel has one component, but the whole of the file has two."""
+        array = np.zeros((2, 1, 6, 9), np.float32)
+        array[0, 0, 1:5, 1:3] = 0.9
+        array[1, 0, 1:5, 6:8] = 0.9
+        found = read_prediction(save_case(tmp_path / "out", "case", array, {"spacing": (999, 1, 1)}, NESTED))
+        result = refine_prediction(found, found.labels.priors({"whole": "1,0", "core": "1,0"}))
+        assert result.betti_after.tolist() == [[[2, 0], [1, 0]]]
+        assert not result.succeeded
+
+    def test_guarantee_of_regions(self, tmp_path):
+        found = read_prediction(self.regions(tmp_path))
+        prior = found.labels.priors({"core": "2,0,0"})
+        result = refine_prediction(found, prior, max_steps=0, guarantee=True)
+        assert result.betti_after.tolist() == [[[2, 0, 0]]]
+        assert (result.succeeded, result.stop_reason) == (True, "edited")
+
+    def test_priors_of_regions_have_no_unions(self, tmp_path):
+        found = read_prediction(self.regions(tmp_path))
+        with pytest.raises(ValueError, match=r"none is known for 'whole\+core'"):
+            refine_prediction(found, found.labels.priors({"whole+core": "1,0,0"}))
+
+    def test_a_pickle_runs_nothing(self, tmp_path):
+        class Evil:
+            def __reduce__(self):
+                return print, ("run",)
+
+        path = tmp_path / "case.pkl"
+        path.write_bytes(pickle.dumps({"spacing": Evil()}))
+        with pytest.raises(ValueError, match=r"case.pkl cannot be read .* it holds a builtins.print"):
+            read_properties(path)
+        path.write_bytes(pickle.dumps([np.eye(2), np.float32(1)]))
+        with pytest.raises(ValueError, match="must hold a dictionary, got list"):
+            read_properties(path)
+
+    def test_what_does_not_belong_together(self, tmp_path):
+        path, probability, _ = self.prediction(tmp_path)
+        with pytest.raises(FileNotFoundError, match=r"no.npz does not exist"):
+            read_prediction(path.with_name("no.npz"))
+        with pytest.raises(ValueError, match=r"probabilities of nnU-Net end in .npz"):
+            read_prediction(path.with_suffix(".pkl"))
+        nibabel.save(nibabel.Nifti1Image(np.zeros((14, 15, 17), np.uint8), AFFINE), path.with_name("case.nii.gz"))
+        with pytest.raises(ValueError, match=r"shape \(14, 15, 16\), but .*case.nii.gz has \(14, 15, 17\)"):
+            read_prediction(path)
+        path.with_suffix(".pkl").unlink()
+        with pytest.raises(FileNotFoundError, match="nnU-Net writes it with --save_probabilities"):
+            read_prediction(path)
+        for wrong, rule in (
+            ({"softmax": probability}, "must hold 'probabilities', got softmax"),
+            ({"probabilities": probability[0]}, r"floating point \(channel, z, y, x\), got float32 \(14, 15, 16\)"),
+            ({"probabilities": probability[:2]}, "has 2 channels, but dataset.json has 3"),
+            ({"probabilities": 9 * probability}, r"must lie in \[0, 1\]"),
+            ({"probabilities": 0.5 * probability}, "must sum to 1"),
+        ):
+            np.savez(path, **wrong)
+            with pytest.raises(ValueError, match=rule):
+                read_prediction(path)
+        path.write_bytes(b"no archive")
+        with pytest.raises(ValueError, match="cannot be read as probabilities"):
+            read_prediction(path)
+
+
+WINDOWS = [(slice(a, a + 5), slice(b, b + 6)) for a in (0, 2, 4) for b in (0, 3, 5)]
+
+
+class TestWindows:
+    def networks(self, count):
+        torch.manual_seed(0)
+        return [
+            nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.Tanh(), nn.Conv2d(4, 3, 3, padding=1)).double()
+            for _ in range(count)
+        ]
+
+    def plain(self, networks, image, weight, views):
+        """The same by autograd alone."""
+        total, count = torch.zeros(1, 3, *image.shape[2:], dtype=image.dtype), torch.zeros(image.shape[2:])
+        for window in WINDOWS:
+            place = (slice(None), slice(None), *window)
+            for network in networks:
+                for axes in views:
+                    shifted = [axis + 2 for axis in axes]
+                    part = torch.zeros_like(total)
+                    part[place] = weight * torch.flip(network(torch.flip(image[place], shifted)), shifted)
+                    total = total + part
+                    count[window] += weight
+        return total / count
+
+    @pytest.mark.parametrize(("count", "views"), [(1, [()]), (2, [(), (0,), (1,), (0, 1)])])
+    def test_map_and_gradient_are_those_of_the_whole(self, count, views):
+        networks, image = self.networks(count), torch.randn(1, 2, 9, 11, dtype=torch.float64)
+        weight = torch.rand(5, 6, dtype=torch.float64) + 0.1
+        applied = InWindows(networks, WINDOWS, weight, mirrored=views)
+
+        def loss_and_gradient(logits):
+            loss = tp.betti_prior_loss(torch.softmax(logits, 1), tp.BettiPrior(1, 1))
+            parameters = [parameter for network in networks for parameter in network.parameters()]
+            return loss, torch.autograd.grad(loss, parameters)
+
+        loss, gradients = loss_and_gradient(applied(image))
+        expected, wanted = loss_and_gradient(self.plain(networks, image, weight, views))
+        torch.testing.assert_close(loss, expected)
+        for found, right in zip(gradients, wanted, strict=True):
+            torch.testing.assert_close(found, right)
+        assert max(gradient.abs().max() for gradient in gradients) > 1e-3
+
+    def test_nothing_of_a_window_is_kept_on_the_way_forward(self):
+        """Saved for the way back are windows of the image, not what is inside the network, which is far more."""
+        sizes = []
+        network = nn.Sequential(nn.Conv2d(2, 64, 3, padding=1), nn.Tanh(), nn.Conv2d(64, 3, 3, padding=1)).double()
+        applied = InWindows([network], WINDOWS, torch.ones(5, 6, dtype=torch.float64))
+
+        def noted(kept):
+            sizes.append(kept.numel())
+            return kept
+
+        with torch.autograd.graph.saved_tensors_hooks(noted, lambda kept: kept):
+            applied(torch.randn(1, 2, 9, 11, dtype=torch.float64, requires_grad=True))
+        assert 0 < max(sizes) < 64 * 30
+
+    def test_slices_of_a_volume_and_the_part_that_is_wanted(self):
+        network = nn.Conv2d(1, 2, 1)
+        windows = [(depth, slice(0, 4), slice(0, 5)) for depth in range(3)]
+        image = torch.randn(1, 1, 3, 4, 5)
+        inside = (slice(0, 3), slice(1, 4), slice(0, 5))
+        found = InWindows([network], windows, torch.ones(4, 5), inside=inside)(image)
+        expected = torch.stack([network(image[:, :, depth]) for depth in range(3)], 2)[:, :, :, 1:]
+        torch.testing.assert_close(found, expected)
+
+    def test_refine_takes_it_as_any_network(self):
+        """A loop that no window sees as a whole."""
+        image = torch.full((1, 1, 10, 12), -2.0)
+        image[..., 1:9, 1:11] = 2.0
+        image[..., 3:7, 3:9] = -2.0
+        image[..., 1:3, 5] = -0.5
+        network = nn.Conv2d(1, 1, 1)
+        network.load_state_dict({"weight": torch.ones(1, 1, 1, 1), "bias": torch.zeros(1)})
+        windows = [(slice(a, a + 6), slice(b, b + 7)) for a in (0, 4) for b in (0, 5)]
+        applied = InWindows([network], windows, torch.ones(6, 7))
+        prior = tp.BettiPrior(1, 1)
+        result = tp.refine(applied, image, prior, activation="sigmoid", weight=1, learning_rate=0.05)
+        assert result.betti_before.tolist() == [[[1, 0]]]
+        assert result.betti_after.tolist() == [[[1, 1]]]
+
+    def test_wrong_windows(self):
+        network, image = nn.Conv1d(1, 2, 1), torch.zeros(1, 1, 6)
+        with pytest.raises(ValueError, match="windows must cover the image"):
+            InWindows([network], [(slice(0, 4),)], torch.ones(4))(image)
+        with pytest.raises(ValueError, match="at least one network, got none"):
+            InWindows([], [(slice(0, 4),)], torch.ones(4))
+        with pytest.raises(ValueError, match="at least one window, got none"):
+            InWindows([network], [], torch.ones(4))
+
+
+class TestCommand:
+    def predictions(self, tmp_path):
+        probability, _ = broken_shell()
+        for name in ("a", "b"):
+            save_case(
+                tmp_path / "out", name, probability.transpose(0, 3, 2, 1), sitk(AFFINE), PLAIN,
+                probability.argmax(0).astype(np.uint8),
+            )  # fmt: skip
+        return tmp_path / "out"
+
+    def test_a_folder_of_predictions(self, tmp_path, capsys):
+        folder, masks = self.predictions(tmp_path), tmp_path / "masks"
+        words = ["--prior", "wall=1,0,1", "cavity=1,0,0", "-o", str(masks), "--json"]
+        assert run(["refine", str(folder), *words, "--report", str(tmp_path / "r.html")]) == 0
+        results = json.loads(capsys.readouterr().out)["results"]
+        assert [row["wrong_after"] for row in results] == [[], []]
+        assert all(row["wrong_before"] for row in results)
+        assert sorted(path.name for path in masks.glob("*.nii.gz")) == ["a.nii.gz", "b.nii.gz"]
+        mask = nibabel.load(masks / "a.nii.gz")
+        np.testing.assert_allclose(mask.affine, AFFINE)
+        assert sorted(np.unique(np.asarray(mask.dataobj))) == [0, 1, 2]
+
+    def test_slices_with_one_prior_for_all_classes(self, tmp_path, capsys):
+        folder = self.predictions(tmp_path)
+        words = ["--slices", "2", "--prior", "0-1,0-1", "-o", str(tmp_path / "mask.nii.gz"), "--json"]
+        assert run(["refine", str(folder / "a.npz"), *words]) == 0
+        results = json.loads(capsys.readouterr().out)["results"]
+        assert len(results) == 16
+        assert results[7]["prior"] == "wall 0-1,0-1; cavity 0-1,0-1"
+
+    def test_regions(self, tmp_path, capsys):
+        probability, _ = broken_shell()
+        channels = np.stack([probability[1:].sum(0), probability[2]]).transpose(0, 3, 2, 1)
+        path = save_case(tmp_path / "out", "case", channels, sitk(AFFINE), NESTED)
+        words = ["--prior", "core=2,0,0", "--guarantee", "--max-steps", "0", "--json"]
+        assert run(["refine", str(path), *words, "-o", str(tmp_path / "mask.nii.gz")]) == 0
+        assert json.loads(capsys.readouterr().out)["results"][0]["betti_after"] == {"core": [2, 0, 0]}
+        values = np.asarray(nibabel.load(tmp_path / "mask.nii.gz").dataobj)
+        assert tp.betti_numbers((values == 2)[None, None]).tolist() == [[[2, 0, 0]]]
+
+    @pytest.mark.parametrize(
+        ("words", "rule"),
+        [
+            (["out/a.npz", "out/a.nii.gz"], "refined by themselves"),
+            (["out/a.npz", "--network", "nnunet:model"], "--network is for images"),
+            (["out/a.npz", "--activation", "softmax"], "--activation is not for files and models of nnU-Net"),
+            (["out/a.npz", "--channel-axis", "0"], "--channel-axis is not for files"),
+            (["out/a.nii.gz", "--network", "nnunet:model"], "is no model folder of nnU-Net"),
+        ],
+    )
+    def test_what_does_not_go_together(self, tmp_path, capsys, monkeypatch, words, rule):
+        self.predictions(tmp_path)
+        monkeypatch.chdir(tmp_path)
+        assert run(["refine", *words, "--prior", "wall=1,0,1", "-o", "masks"]) == 1
+        assert rule in capsys.readouterr().err
+
+
+class TestModel:
+    def test_without_nnunet_the_extra_is_named(self, tmp_path, monkeypatch):
+        for name in ("dataset.json", "plans.json", "fold_0/checkpoint_final.pth"):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text("{}")
+        monkeypatch.setitem(sys.modules, "nnunetv2", None)
+        monkeypatch.setitem(sys.modules, "nnunetv2.inference.predict_from_raw_data", None)
+        with pytest.raises(ImportError, match=r"pip install 'topoprior\[nnunet\]'"):
+            Model.read(tmp_path)
+
+    def test_what_is_no_model(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match=r"dataset.json does not exist: .* is no model folder"):
+            Model.read(tmp_path)
+        for name in ("dataset.json", "plans.json"):
+            (tmp_path / name).write_text("{}")
+        with pytest.raises(FileNotFoundError, match=r"has no fold with checkpoint_final.pth"):
+            Model.read(tmp_path)
+        with pytest.raises(FileNotFoundError, match=r"fold_3/checkpoint_best.pth does not exist"):
+            Model.read(tmp_path, folds=[3], checkpoint="checkpoint_best.pth")
+
+    def test_names_of_channels(self, tmp_path):
+        assert channel_file(tmp_path / "a_1_0000.nii.gz", 2).name == "a_1_0002.nii.gz"
+        with pytest.raises(ValueError, match=r"named case_0000.png"):
+            channel_file(tmp_path / "a_0001.png", 0)
+
+
+def test_the_folder_of_trainers_is_told():
+    told = subprocess.run(
+        [sys.executable, "-m", "topoprior.integrations.nnunet"], capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == str(TRAINERS)
+    assert "class nnUNetTrainerBettiPrior(" in (TRAINERS / "betti_prior.py").read_text()
