@@ -17,6 +17,8 @@ from topoprior.cli.options import Device, Json
 from topoprior.cli.output import FilesFailed, note, print_json, print_table, stages
 
 _OWN = Group("Of this experiment", sort_key=1)
+_Numbers = Annotated[list[int] | None, Parameter(consume_multiple=True)]
+_BY_DEFAULT = Parameter(group=_OWN)
 _ALL = Group("Of every experiment", sort_key=2)
 _DEFAULT_FOLDER = "topoprior-{}"
 _NOT_OF_THE_RESULT = ("jobs", "device", "overwrite", "json", "output")
@@ -48,7 +50,6 @@ class Common:
             name=("--output", "-o"),
             help="Folder for all that comes of it; made, with the folders above it, if it is not there. "
             "[default: topoprior-EXPERIMENT]",
-            show_default=False,
         ),
     ] = None
     seed: Annotated[int, Parameter(help="Of every random choice.")] = 0
@@ -65,33 +66,21 @@ class Common:
 _COMMON = Common()
 
 
-@reproduce.command(usage="Usage: topoprior reproduce mnist [--data DIR] [OPTIONS]")
+@reproduce.command(usage="Usage: topoprior reproduce mnist [--data DIR] [OPTIONS]", default_parameter=_BY_DEFAULT)
 def mnist(
     *,
     data: Annotated[
-        Path | None,
-        Parameter(
-            group=_OWN, help="Folder with the four files of MNIST. [default: they are downloaded]", show_default=False
-        ),
+        Path | None, Parameter(help="Folder with the four files of MNIST. [default: they are downloaded]")
     ] = None,
     recipe: Annotated[
-        Literal["paper", "official"],
-        Parameter(group=_OWN, help="Where the paper and its authors' code differ, the one to follow."),
+        Literal["paper", "official"], Parameter(help="Where the paper and its authors' code differ, the one to follow.")
     ] = "paper",
     lines: Annotated[
-        list[int] | None,
-        Parameter(
-            group=_OWN,
-            consume_multiple=True,
-            help="Numbers of lines of k-space that are removed from a digit. [default: those of the preset]",
-            show_default=False,
-        ),
+        _Numbers,
+        Parameter(help="Numbers of lines of k-space that are removed from a digit. [default: those of the preset]"),
     ] = None,
     digits: Annotated[
-        int | None,
-        Parameter(
-            group=_OWN, help="How many digits of the test set are refined. [default: as the preset]", show_default=False
-        ),
+        int | None, Parameter(help="How many digits of the test set are refined. [default: as the preset]")
     ] = None,
     common: Common = _COMMON,
 ) -> None:
@@ -104,53 +93,34 @@ def mnist(
     _reproduce("mnist", experiment.run, common, data=data, recipe=recipe, lines=lines, digits=digits)
 
 
-@reproduce.command(usage="Usage: topoprior reproduce myocardium [--source SOURCE --data PATH] [OPTIONS]")
+@reproduce.command(
+    usage="Usage: topoprior reproduce myocardium [--source SOURCE --data PATH] [OPTIONS]", default_parameter=_BY_DEFAULT
+)
 def myocardium(
     *,
     source: Annotated[
         Literal["phantom", "acdc", "crops", "biobank"],
         Parameter(
-            group=_OWN,
             help="Where the slices come from. phantom: made here, needs no data; acdc: folder of the ACDC challenge; "
-            "crops: an .npz of short-axis crops; biobank: folder in the layout of UK Biobank.",
+            "crops: an .npz of short-axis crops; biobank: folder in the layout of UK Biobank."
         ),
     ] = "phantom",
-    data: Annotated[Path | None, Parameter(group=_OWN, help="The folder or file, for all sources but phantom.")] = None,
-    myocardium: Annotated[int, Parameter(group=_OWN, help="Its value in the labels of acdc and biobank.")] = 2,
+    data: Annotated[Path | None, Parameter(help="The folder or file, for all sources but phantom.")] = None,
+    myocardium: Annotated[int, Parameter(help="Its value in the labels of acdc and biobank.")] = 2,
     recipe: Annotated[
         Literal["tuned", "paper"],
-        Parameter(
-            group=_OWN, help="tuned: every method trained as is best for it; paper: as far as the paper tells how."
-        ),
+        Parameter(help="tuned: every method trained as is best for it; paper: as far as the paper tells how."),
     ] = "tuned",
     lines: Annotated[
-        list[int] | None,
-        Parameter(
-            group=_OWN,
-            consume_multiple=True,
-            help="Numbers of lines of k-space that are removed from a slice. [default: those of the preset]",
-            show_default=False,
-        ),
+        _Numbers,
+        Parameter(help="Numbers of lines of k-space that are removed from a slice. [default: those of the preset]"),
     ] = None,
-    labelled: Annotated[
-        list[int] | None,
-        Parameter(
-            group=_OWN,
-            consume_multiple=True,
-            help="Numbers of labelled slices. [default: those of the preset]",
-            show_default=False,
-        ),
-    ] = None,
+    labelled: Annotated[_Numbers, Parameter(help="Numbers of labelled slices. [default: those of the preset]")] = None,
     repeats: Annotated[
-        int | None,
-        Parameter(
-            group=_OWN,
-            help="How many times each, with other splits of the patients. [default: as the preset]",
-            show_default=False,
-        ),
+        int | None, Parameter(help="How many times each, with other splits of the patients. [default: as the preset]")
     ] = None,
     only_report: Annotated[
-        bool, Parameter(group=_OWN, help="Compute nothing: report the cells that are there, and name the others.")
+        bool, Parameter(help="Compute nothing: report the cells that are there, and name the others.")
     ] = False,
     common: Common = _COMMON,
 ) -> None:
@@ -175,39 +145,27 @@ def myocardium(
     )
 
 
-@reproduce.command(usage="Usage: topoprior reproduce acdc [--data DIR] [OPTIONS]")
+@reproduce.command(usage="Usage: topoprior reproduce acdc [--data DIR] [OPTIONS]", default_parameter=_BY_DEFAULT)
 def acdc(
     *,
     data: Annotated[
         Path | None,
         Parameter(
-            group=_OWN,
-            help="Folder of the ACDC challenge, best with training and testing in it. [default: patients made here]",
-            show_default=False,
+            help="Folder of the ACDC challenge, best with training and testing in it. [default: patients made here]"
         ),
     ] = None,
     priors: Annotated[
-        Path | None,
-        Parameter(
-            group=_OWN,
-            help="A CSV table with the prior of each slice. [default: counted in the ground truth]",
-            show_default=False,
-        ),
+        Path | None, Parameter(help="A CSV table with the prior of each slice. [default: counted in the ground truth]")
     ] = None,
     classes: Annotated[
         Literal["myocardium", "heart", "both"],
-        Parameter(
-            group=_OWN,
-            help="myocardium: as the paper; heart: both ventricles too, refined at once; both: each in turn.",
-        ),
+        Parameter(help="myocardium: as the paper; heart: both ventricles too, refined at once; both: each in turn."),
     ] = "myocardium",
     folds: Annotated[
         int | None,
         Parameter(
-            group=_OWN,
             help="How many parts the patients are dealt into, if there are no testing patients. "
-            "[default: as the preset]",
-            show_default=False,
+            "[default: as the preset]"
         ),
     ] = None,
     common: Common = _COMMON,
@@ -221,45 +179,33 @@ def acdc(
     _reproduce("acdc", experiment.run, common, data=data, priors=priors, classes=classes, folds=folds)
 
 
-@reproduce.command(usage="Usage: topoprior reproduce placenta [--source SOURCE --data DIR] [OPTIONS]")
+@reproduce.command(
+    usage="Usage: topoprior reproduce placenta [--source SOURCE --data DIR] [OPTIONS]", default_parameter=_BY_DEFAULT
+)
 def placenta(
     *,
     source: Annotated[
         Literal["phantom", "folder", "hippocampus"],
         Parameter(
-            group=_OWN,
             help="Where the volumes come from. phantom: ultrasound made here, needs no data; folder: your own; "
-            "hippocampus: Task04 of the Medical Segmentation Decathlon, the union of its labels.",
+            "hippocampus: Task04 of the Medical Segmentation Decathlon, the union of its labels."
         ),
     ] = "phantom",
     data: Annotated[
-        Path | None,
-        Parameter(group=_OWN, help="Folder with images and labels, or imagesTr and labelsTr; for all but phantom."),
+        Path | None, Parameter(help="Folder with images and labels, or imagesTr and labelsTr; for all but phantom.")
     ] = None,
     patients: Annotated[
         str | None,
         Parameter(
-            group=_OWN,
             help="For folder, whose a volume is: a regular expression that finds the patient in its name; a table "
-            "X.csv with the columns volume and patient; or each, if every volume is another patient's.",
+            "X.csv with the columns volume and patient; or each, if every volume is another patient's."
         ),
     ] = None,
     values: Annotated[
-        list[int] | None,
-        Parameter(
-            group=_OWN,
-            consume_multiple=True,
-            help="For folder: the values that make up the structure in the labels. [default: 1]",
-            show_default=False,
-        ),
+        _Numbers, Parameter(help="For folder: the values that make up the structure in the labels. [default: 1]")
     ] = None,
     folds: Annotated[
-        int | None,
-        Parameter(
-            group=_OWN,
-            help="How many parts the patients are dealt into. [default: 13, quick 4]",
-            show_default=False,
-        ),
+        int | None, Parameter(help="How many parts the patients are dealt into. [default: 13, quick 4]")
     ] = None,
     common: Common = _COMMON,
 ) -> None:
@@ -270,14 +216,7 @@ def placenta(
     from topoprior.experiments import placenta as experiment
 
     _reproduce(
-        "placenta",
-        experiment.run,
-        common,
-        source=source,
-        data=data,
-        patients=patients,
-        values=values,
-        folds=folds,
+        "placenta", experiment.run, common, source=source, data=data, patients=patients, values=values, folds=folds
     )
 
 

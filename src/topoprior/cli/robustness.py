@@ -23,19 +23,12 @@ from topoprior.cli.options import (
 from topoprior.cli.output import (
     check_all_done,
     check_one_form,
-    failures_told,
-    print_csv,
-    print_json,
-    print_table,
     stages,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
-    from topoprior.evaluation.result_table import Row
-    from topoprior.experiments.robustness import Kind
-    from topoprior.jobs import Failure
 
 _WANTED = Group("What is wanted", sort_key=1)
 _CORRUPTION = Group("What makes the images worse", sort_key=2)
@@ -155,6 +148,7 @@ def robustness(
     and the median number of steps that the wrong ones took. Do this once in each new domain before you trust it there.
     Without arguments it shows phantoms, in a minute or two.
     """
+    from topoprior.cli.level_table import tell
     from topoprior.cli.pairs import find_pairs
     from topoprior.cli.scorers import scorer
     from topoprior.cli.trials import Refinement, Trial, Trials
@@ -209,7 +203,7 @@ def robustness(
         )
     rows = [row for found in outcome.results.values() for row in found]
     if rows:
-        _tell(rows, settings, outcome.failures, corruption=corruption, figure=figure, json=json, csv=csv)
+        tell(rows, settings, outcome.failures, corruption=corruption, figure=figure, json=json, csv=csv)
     if rows and output is not None:
         write_scores(output, rows, overwrite=overwrite)
     check_all_done(outcome.failures, total=len(items))
@@ -256,49 +250,3 @@ def _check_outputs(figure: Path | None, output: Path | None, *, overwrite: bool)
             raise ValueError(f"{path}: the name must end in {ending}")
         if path is not None:
             check_new_file(path, overwrite=overwrite)
-
-
-def _tell(
-    rows: "list[Row]",
-    settings: dict[str, Any],
-    failures: "Sequence[Failure]",
-    *,
-    corruption: "Kind",
-    figure: Path | None,
-    json: bool,
-    csv: bool,
-) -> None:
-    """The levels as table, document or figure."""
-    from topoprior.experiments.robustness import UNITS, summarise
-    from topoprior.imaging.new_file import new_file
-    from topoprior.viewing.convergence import convergence
-
-    levels = summarise(rows)
-    if figure is not None:
-        with new_file(figure, overwrite=True) as file:  # that it may be was checked before the work
-            convergence(levels, label=UNITS[corruption]).savefig(file, dpi=110)
-    if json:
-        print_json({"settings": settings, "levels": levels, "trials": rows, **failures_told(failures)})
-    elif csv:
-        print_csv([{**level, "steps": level["steps"] and level["steps"][1]} for level in levels])
-    else:
-        print_table([_as_text(level, UNITS[corruption]) for level in levels])
-
-
-def _as_text(level: dict[str, Any], unit: str) -> dict[str, object]:
-    """A level as the table shows it."""
-    shares = {
-        name: "-" if level[name] is None else f"{100 * level[name]:.0f} %" for name in ("right_before", "repaired")
-    }
-    interval = f"{100 * level['right_after_low']:.0f} to {100 * level['right_after_high']:.0f} %"
-    return {
-        unit: f"{level['level']:g}",
-        "cases": level["cases"],
-        "right before": shares["right_before"],
-        "after": f"{100 * level['right_after']:.0f} %",
-        "95 % interval": interval,
-        "repaired": shares["repaired"],
-        "Dice before": f"{level['dice_before']:.3f}",
-        "Dice after": f"{level['dice_after']:.3f}",
-        "steps": None if level["steps"] is None else f"{level['steps'][1]:g}",
-    }
