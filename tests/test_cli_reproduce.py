@@ -129,45 +129,41 @@ def wait(process, happened):
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize(("stop", "jobs"), [(signal.SIGKILL, 1), (signal.SIGINT, 2)])
-def test_a_stopped_command_goes_on_where_it_was(tmp_path, capsys, stop, jobs):
+def children_of(process):
+    """The processes that it has started, as far as the system tells."""
+    place = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    return place.read_text().split() if place.exists() else []
+
+
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
+def test_a_stopped_command_goes_on_where_it_was(tmp_path, capsys, stop):
     out, data = tmp_path / "out", tmp_path / "data"
     first, second, last = (f"size{size}_seed0" for size in (8, 10, 12))
     data.mkdir()
     os.mkfifo(data / last)  # this cell waits until somebody writes
-    words = ["-o", str(out), "--data", str(data), "--jobs", str(jobs)]
-    process = start(*words)
+    process = start("-o", str(out), "--data", str(data), "--jobs", "2")
     wait(process, lambda: all((out / "cells" / f"{name}.json").exists() for name in (first, second)))
+    children = children_of(process)
     process.send_signal(stop)
     _, error = process.communicate(timeout=100)
     assert process.returncode == (-signal.SIGKILL if stop == signal.SIGKILL else 130)
-    assert error == ("" if stop == signal.SIGKILL else "stopped\n")
+    assert stop == signal.SIGKILL or error == "stopped\n"  # of a killed one its library tells what it left
     kept = {path.name: path.stat().st_mtime_ns for path in (out / "cells").iterdir()}
     assert set(kept) == {f"{first}.json", f"{second}.json"}
     assert not (out / "results.json").exists()
+    if sys.platform == "linux":
+        assert len(children) >= 2
+    until = time.monotonic() + 60
+    while any(Path(f"/proc/{child}").exists() for child in children) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert [child for child in children if Path(f"/proc/{child}").exists()] == []
     (data / last).unlink()
 
-    assert run(["reproduce", "toy", "-o", str(out), "--data", str(data), "--jobs", str(jobs)]) == 0
+    assert run(["reproduce", "toy", "-o", str(out), "--data", str(data)]) == 0
     assert capsys.readouterr().out.count("100 %") == 5
     now = {path.name: path.stat().st_mtime_ns for path in (out / "cells").iterdir()}
     assert set(now) == {*kept, f"{last}.json"}
     assert now.items() > kept.items()
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux tells the processes of a process so")
-def test_processes_of_a_killed_command_end_too(tmp_path):
-    last = tmp_path / "size12_seed0"
-    os.mkfifo(last)
-    process = start("-o", str(tmp_path / "out"), "--data", str(tmp_path), "--jobs", "2")
-    wait(process, lambda: len(list((tmp_path / "out" / "cells").glob("[!.]*.json"))) == 2)
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    process.kill()
-    process.communicate(timeout=100)
-    until = time.monotonic() + 60
-    while any(Path(f"/proc/{child}").exists() for child in children) and time.monotonic() < until:
-        time.sleep(0.1)
-    assert len(children) >= 2
-    assert [child for child in children if Path(f"/proc/{child}").exists()] == []
 
 
 @pytest.mark.parametrize("experiment", OWN_OPTIONS)
