@@ -51,6 +51,14 @@ def app(session: nox.Session) -> None:
 
 
 @nox.session
+def nnunet(session: nox.Session) -> None:
+    """nnU-Net from raw data to refined masks, on a CPU in a few minutes; apart, since it brings many packages."""
+    session.install(*CONSTRAINTS, ".[nnunet]", "pytest", "pytest-timeout")
+    files = ("tests/test_integration_nnunet.py", "tests/test_integration_nnunet_end_to_end.py")
+    session.run("pytest", "-rP", *files, *session.posargs)
+
+
+@nox.session
 def readme(session: nox.Session) -> None:
     """The Python code of README and docs, as a newcomer would paste it."""
     session.install(*CONSTRAINTS, ".[all]")
