@@ -3,8 +3,8 @@
     python benchmarks/placenta_step.py                   # about three minutes on two quiet cores
     python benchmarks/placenta_step.py --sides 24 60 64  # a quick look
 
-A 3-D U-net (``topoprior.networks.unet``, channels 16, 32, 64, 128) learns the placenta from random crops of two volumes
-of ``topoprior.phantoms.ultrasound`` of 96 x 240 x 256 voxels, by the Dice loss, and predicts a third one after few and
+The 3-D U-net of ``topoprior reproduce placenta --preset paper`` learns the placenta from random crops of two volumes of
+``topoprior.phantoms.ultrasound`` of 96 x 240 x 256 voxels, by the Dice loss, and predicts a third one after few and
 after more steps: "early" maps are rough, "late" ones as they are when a network is refined. What is timed on each map
 is the whole topological loss with the prior (1, 0, 0), checks included, with its gradient in every voxel; with all
 voxels, and with the box of those of at least 0.01. Then ``topoprior.refine`` takes three steps from the late network.
@@ -116,6 +116,7 @@ def rows(sides: tuple[int, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
 
     import topoprior as tp
     from topoprior.evaluation.metrics import dice
+    from topoprior.experiments.placenta.network import unet
     from topoprior.imaging.networks import normalise
 
     torch.set_num_threads(THREADS)
@@ -123,7 +124,7 @@ def rows(sides: tuple[int, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
     volumes = tp.phantoms.ultrasound(3, shape=sides, seed=2022)  # type: ignore[arg-type]
     images = normalise(torch.from_numpy(volumes.images), "standard")
     labels = torch.from_numpy(volumes.labels)
-    network = tp.networks.unet(spatial_dims=3)
+    network = unet(3, 1, 1)
     found, maps, done = {}, {}, 0
     for name, steps in STEPS.items():
         train(network, images[:2], labels[:2], steps - done, seed=done)

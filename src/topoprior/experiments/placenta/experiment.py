@@ -28,7 +28,7 @@ Preset = Literal["quick", "paper"]
 
 PRESETS: dict[Preset, Settings] = {
     "paper": Settings(),
-    "quick": Settings(folds=5, network="small_unet", steps=100, learning_rates=(3e-4, 1e-3), max_steps=60),
+    "quick": Settings(folds=5, network="small_unet", steps=200, learning_rates=(3e-4, 1e-3), max_steps=60),
 }
 HIPPOCAMPUS = Settings(network="small_unet", steps=300)
 """In place of the preset paper for these: a hundredth of the voxels."""
