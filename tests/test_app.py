@@ -121,6 +121,14 @@ def test_without_blur_and_noise_the_map_is_itself():
     assert degraded(values) is values
 
 
+def test_blur_and_noise_come_on_top_of_the_drawing():
+    values = EXAMPLES["Noisy ring"]()
+    expected = degraded(decoded(encoded(values)), blur_by=1.25, noise=0.05)
+    assert np.array_equal(fields(values, blur=1.25, noise=0.05).probability(), expected)
+    blurred = views.show(fields(values, blur=1))
+    assert '<b id="betti">1 component and 1 loop</b>' in blurred.verdict
+
+
 # Files
 
 
