@@ -1,4 +1,4 @@
-"""Every check by name: ``nox -s lint types core tests app readme``. CI runs the same things from an empty environment."""
+"""Every check by name: ``nox -s lint types core tests app readme``. CI runs the same from an empty environment."""
 
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def app(session: nox.Session) -> None:
 def nnunet(session: nox.Session) -> None:
     """nnU-Net from raw data to refined masks, on a CPU in a few minutes; apart, since it brings many packages."""
     session.install(*CONSTRAINTS, ".[nnunet]", "pytest", "pytest-timeout")
-    files = ("tests/test_integration_nnunet.py", "tests/test_integration_nnunet_end_to_end.py")
+    files = sorted(map(str, Path("tests").glob("test_integration_nnunet*.py")))
     session.run("pytest", "-rP", *files, *session.posargs)
 
 

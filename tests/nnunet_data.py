@@ -18,6 +18,8 @@ class nnUNetTrainerTiny(BettiPriorMixin, nnUNetTrainer):
         super().__init__(plans, configuration, fold, dataset_json, device)
         self.num_epochs, self.num_iterations_per_epoch, self.num_val_iterations_per_epoch = {epochs}, {steps}, 2
 """
+PLAIN = {"labels": {"background": 0, "wall": 1, "cavity": 2}}
+NESTED = {"labels": {"background": 0, "whole": [1, 2], "core": 2}, "regions_class_order": [1, 2]}
 HEART = {"RV": "1,0", "MYO": "1,1", "LV": "1,0", "MYO+LV": "1,0"}
 SHELL = {"whole": "1,0,0", "core": "1,0,0"}
 # Millimetres; axes turned, one of them backwards, and sides of voxels that differ: a swapped axis shows.
