@@ -468,6 +468,18 @@ def test_code_and_command_do_what_the_page_did(wish, method, tmp_path, monkeypat
     assert np.array_equal(np.load("mask.npy") > 0, expected)
 
 
+def test_code_and_command_name_all_that_is_not_usual():
+    wish, method = Wish(tp.BettiPrior((1, 2), None), "V", "foreground", 0.4), Method(0.3, 20, guarantee=True)
+    counting = 'construction="V", boundary="foreground", threshold=0.4)'
+    code = python_code(wish, method)
+    assert f"tp.refine_map(probability, tp.BettiPrior((1, 2), None), weight=0.3, max_steps=20, {counting}" in code
+    assert f"completed(result, tp.BettiPrior((1, 2), None), {counting}" in code
+    assert command_line(wish, method) == (
+        "topoprior refine map.npy --prior '1-2,*' -o mask.npy --weight 0.3 --max-steps 20 "
+        "--construction V --boundary foreground --threshold 0.4 --guarantee"
+    )
+
+
 # The server
 
 
