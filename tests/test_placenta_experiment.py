@@ -143,6 +143,7 @@ def test_killed_and_resumed(ran, tmp_path, tiny, monkeypatch):
     """A run that dies in a training and again among the volumes ends as one that was never stopped."""
     folder, results = ran
     out = tmp_path / "out"
+    monkeypatch.setattr(placenta.experiment, "write_page", lambda *_, **__: None)  # takes long; is seen in `ran`
 
     def die_in_training(what, done, _of):
         if what == "training fold02" and done == 15:
