@@ -422,3 +422,11 @@ def test_the_folder_of_trainers_is_told():
     )
     assert told.stdout.strip() == str(TRAINERS)
     assert "class nnUNetTrainerBettiPrior(" in (TRAINERS / "betti_prior.py").read_text()
+
+
+def test_every_public_name_is_there_and_no_other():
+    from topoprior.integrations import nnunet
+
+    assert [name for name in nnunet.__all__ if getattr(nnunet, name, None) is None] == []
+    with pytest.raises(AttributeError, match="has no attribute 'Trainer'"):
+        _ = nnunet.Trainer
