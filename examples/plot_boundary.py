@@ -6,8 +6,6 @@ without a loop. With ``boundary="foreground"`` the outside is one foreground cel
 its loop through it. The outside then counts as a component, of which everything that touches the frame is a part.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -29,6 +27,3 @@ for boundary, ax in zip(("background", "foreground"), axes[1:], strict=True):
     betti = diagrams.betti_numbers(0.5)[0, 0].tolist()
     ax.set_title(f'boundary="{boundary}": ({betti[0]}, {betti[1]}) at 0.5', fontsize=9)
     print(f"{boundary}: Betti numbers {betti} at 0.5")
-
-if __name__ == "__main__":
-    figure.savefig(Path(__file__).parents[1] / "docs" / "images" / "boundary.png", dpi=90)

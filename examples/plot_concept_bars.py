@@ -6,8 +6,6 @@ least p appear. A component or a loop is born with the pixel that makes it, and 
 is a bar. The same bars are points of the persistence diagram.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import ListedColormap
@@ -65,6 +63,3 @@ points.get_legend().remove()
 ends = zip(diagrams.dimension.tolist(), diagrams.births.tolist(), diagrams.deaths.tolist(), strict=True)
 for dimension, birth, death in ends:
     print(f"dimension {dimension}: born at {birth:.1f}, dies at {death:.1f}, persistence {birth - death:.1f}")
-
-if __name__ == "__main__":
-    figure.savefig(Path(__file__).parents[1] / "docs" / "images" / "concept_bars.png", dpi=90)

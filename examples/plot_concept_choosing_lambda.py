@@ -6,8 +6,6 @@ plus lambda times the topological loss. All settings of lambda run side by side 
 leaves the topology wrong; too large a one pays for it with Dice.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -58,6 +56,3 @@ for name, place, text in shown:
     title = text if place == 0 else f"{text}: {lambdas[place]:g}"
     axes[name].set_title(title, fontsize=9)
     axes[name].set(xticks=[], yticks=[])
-
-if __name__ == "__main__":
-    figure.savefig(Path(__file__).parents[1] / "docs" / "images" / "concept_choosing_lambda.png", dpi=90)

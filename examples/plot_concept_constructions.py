@@ -6,8 +6,6 @@ connected. In V pixels are points, and only points side by side are connected. L
 the mask encloses is green.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy import ndimage
@@ -39,6 +37,3 @@ for row, (construction, structure, other) in enumerate((("T", all_sides, faces),
         ax.set_title(f"{title}, {construction}: ({components}, {loops})", fontsize=9)
         ax.set(xticks=[], yticks=[], xlim=(-0.6, 8.6), ylim=(6.6, -0.6))
         print(f"{title}, construction {construction}: Betti numbers ({components}, {loops})")
-
-if __name__ == "__main__":
-    figure.savefig(Path(__file__).parents[1] / "docs" / "images" / "concept_constructions.png", dpi=90)

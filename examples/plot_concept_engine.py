@@ -6,8 +6,6 @@ have one run of earlier neighbours, and nothing happens. Only the others are sor
 is done in Python for the V-construction, and counted against the engine's bars.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import ListedColormap
@@ -93,6 +91,3 @@ for i, step in enumerate(steps):
     right.text(0.5, i, step, ha="center", va="center", fontsize=8, bbox=box)
     if i:
         right.annotate("", (0.5, i - 0.28), (0.5, i - 0.72), arrowprops={"arrowstyle": "->", "color": "#1e5fb4"})
-
-if __name__ == "__main__":
-    figure.savefig(Path(__file__).parents[1] / "docs" / "images" / "concept_engine.png", dpi=90)

@@ -6,8 +6,6 @@ one costs nothing when it is gone and 1 when it is full. The gradient of a bar i
 (``power=2``, as in the paper) it is twice the length: long bars are pushed hard, and a bar of length 0 not at all.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import torch
 
@@ -30,6 +28,3 @@ for ax, prior, title in zip(axes, (wanted, unwanted), ("a wanted bar", "an unwan
     ax.set_title(title, fontsize=10)
     ax.spines[["top", "right"]].set_visible(False)
 figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9, frameon=False)
-
-if __name__ == "__main__":
-    figure.savefig(Path(__file__).parents[1] / "docs" / "images" / "concept_loss.png", dpi=90)

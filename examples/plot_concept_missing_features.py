@@ -7,8 +7,6 @@ holds 0 there is no bar, so no pixel of the gap is pushed, and refinement fails.
 the nearest map with a loop instead.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import torch
 
@@ -47,6 +45,3 @@ for row, (name, trace) in zip(axes, (("a trace of 0.2", 0.2), ("no trace", 0.0))
     print(name, {p: int((s != 0).sum()) for p, s in slopes.items()}, {c: r.stop_reason for c, r in results.items()})
 for ax in axes.flat:
     ax.set(xticks=[], yticks=[])
-
-if __name__ == "__main__":
-    figure.savefig(Path(__file__).parents[1] / "docs" / "images" / "concept_missing_features.png", dpi=90)

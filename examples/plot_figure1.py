@@ -7,8 +7,6 @@ red bars and one green. Right: a ring under noise, so one long bar in each dimen
 of the noise. Clough et al. (2022), IEEE TPAMI 44(12); the paper does not state its arrays, these are ours.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 
 import topoprior as tp
@@ -27,6 +25,3 @@ for (title, image), (above, below) in zip(images.items(), axes.T, strict=True):
     for dimension in (0, 1):
         lengths = [round(length, 2) for length in diagrams.select(dimension=dimension).persistence.tolist()]
         print(f"{title}, dimension {dimension}: {len(lengths)} bars, the longest {lengths[:5]}")
-
-if __name__ == "__main__":
-    figure.savefig(Path(__file__).parents[1] / "docs" / "images" / "figure1.png", dpi=90)

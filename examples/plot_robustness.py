@@ -35,5 +35,3 @@ for level in LEVELS["noise"]:
 for row in summarise(trials):
     print(f"{row['level']:4} right {row['right_before']:.2f} -> {row['right_after']:.2f}, steps {row['steps']}")
 figure = convergence(summarise(trials), label=UNITS["noise"])
-if __name__ == "__main__":
-    figure.savefig(Path(__file__).parents[1] / "docs" / "images" / "robustness.png", dpi=90)

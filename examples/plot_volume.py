@@ -1,8 +1,8 @@
 """Components, tunnels and cavities
 ================================
 
-In 3-D there is one more dimension: a hollow ball encloses a cavity, a pipe open at both ends has a tunnel. Bars tell them
-apart, under noise too.
+In 3-D there is one more dimension: a hollow ball encloses a cavity, a pipe open at both ends has a tunnel. Bars tell
+them apart, under noise too.
 """
 
 import matplotlib.pyplot as plt

@@ -14,9 +14,7 @@ DOUBLED = re.compile(r"^(topoprior (.+?)) \2 ", re.MULTILINE)  # cyclopts names 
 def sections(app: App) -> str:
     """Markdown of all commands, a section for each."""
     text = app.generate_docs("markdown")
-    text = text[
-        text.index("\n## ", text.index("**Commands**")) :
-    ]  # the lists of commands before are those beside the page
+    text = text[text.index("\n## ", text.index("**Commands**")) :]
     return DOUBLED.sub(r"\1 ", text)
 
 

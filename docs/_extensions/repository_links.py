@@ -12,7 +12,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 # Where the site has what a link names, by what follows the last `../`.
 PLACES = (
-    (re.compile(r"benchmarks/results/(\w+)/results\.md"), r"/results/\1.md"),
+    (re.compile(r"benchmarks/results/(\w+)/results\.(?:md|json)"), r"/results/\1.md"),
     (re.compile(r"benchmarks/results/(\w+)\.md"), r"/results/\1.md"),
     (re.compile(r"examples/monai_bundle/docs/README\.md"), "/how-to/monai-bundle.md"),
     (re.compile(r"CHANGELOG\.md"), "/about/changelog.md"),

@@ -5,8 +5,6 @@ A small U-net finds the wall of a heart-like phantom, but its mask has the wrong
 one component with one loop, it adapts to this image until the mask is right. This is the picture of the README.
 """
 
-from pathlib import Path
-
 import torch
 
 import topoprior as tp
@@ -35,5 +33,3 @@ refined = sorted(((*overlaps(number), number) for number in wrong), key=lambda c
 before, after, result, number = refined[len(refined) // 2]
 print(f"phantom {number}: Dice {before:.3f} before, {after:.3f} after {result.steps} steps")
 figure = tp.plot.before_after(images[number, 0], result.reference[0, 0], result.output[0, 0], target=targets[number, 0])
-if __name__ == "__main__":
-    figure.savefig(Path(__file__).parents[1] / "docs" / "images" / "demo.png", dpi=90)
