@@ -101,13 +101,17 @@ Dice is taken.
 """
 
 
+def _many(right: int, of: int) -> str:
+    return f"all {of} volumes" if right == of else f"{right} of {of} volumes; in the others the prior is wrong"
+
+
 def _ways(refined: Sequence[Document]) -> str:
     label = sum(one["result"]["label"] == [1, 0, 0] for one in refined)
     return f"""
 Every volume gets its own copy of the network; volumes that are right already are left as they are. "refine" is the
 paper's method. What it leaves wrong is edited by guarantee, which the paper has not.
 
-The label itself has the Betti numbers (1, 0, 0) in {label} of {len(refined)} volumes; in the others the prior is wrong.
+The label itself has the Betti numbers (1, 0, 0) in {_many(label, len(refined))}.
 """
 
 

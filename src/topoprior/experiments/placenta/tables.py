@@ -89,7 +89,7 @@ def aims_table(summaries: Mapping[str, Mapping[str, Any]]) -> Table:
         positive = one["gain"] > 0 and one["p_over_volumes"] < 0.05
         rows += [
             [f"{WAYS[way]}: mean Dice gain positive, p < 0.05", "yes" if positive else "no",
-             f"{one['gain']:+.4f}, p = {_p(one['p_over_volumes'])}"],
+             f"{one['gain']:+.4f}, p {_compared(one['p_over_volumes'])}"],
             [f"{WAYS[way]}: no fold worse", "no" if one["folds_worse"] else "yes",
              f"least gain of a fold {min(one['fold_gains'].values()):+.4f}"],
         ]  # fmt: skip
@@ -176,6 +176,11 @@ def _three(values: Sequence[float], unit: str) -> list[str]:
 
 def _betti(numbers: Sequence[int]) -> str:
     return "(" + ", ".join(map(str, numbers)) + ")"
+
+
+def _compared(value: float) -> str:
+    shown = _p(value)
+    return shown if shown.startswith("<") else f"= {shown}"
 
 
 def _p(value: float) -> str:
