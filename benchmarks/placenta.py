@@ -16,15 +16,16 @@ HEAD = """# Volumes, refined to one solid body
 
 The fourth experiment of Clough et al. (2022): a 3-D U-net in a cross-validation over patients, then equation 5 with the
 prior (1, 0, 0) and lambda 0.005 on each unseen volume. The paper's volumes, placenta ultrasound, are private; it tells
-a mean gain in Dice of 0.024, in every one of 13 folds. Each part below has a folder with `report.html` (tables, figures,
-volumes to scroll and turn, deviations from the paper), `results.json`, and in `cells/` the numbers of every volume.
-p: two-sided Wilcoxon signed rank test of Dice before and after, over volumes, and over the means of the patients.
+a mean gain in Dice of 0.024, in every one of 13 folds. Each part below has a folder with `report.html` (tables,
+figures, volumes to scroll and turn, deviations from the paper), `results.json`, and in `cells/` all numbers of every
+volume.
+p: two-sided Wilcoxon signed rank test of Dice before and after, over volumes, and over means of patients.
 """
 TRIED = """## Tried before on the same phantoms
 
 Two settings of the network were run before the one above, and left: one that is smooth and seldom wrong, and one that
-is trained so briefly that it finds nothing in some patients. The one above was chosen after them, on phantoms of another
-seed. So the gain is that of a network that makes such errors, and not of any network.
+is trained so briefly that it finds nothing in some patients. The one above was chosen after them, on phantoms of
+another seed. So the gain is that of a network that makes such errors, and not of any network.
 """
 
 
@@ -46,7 +47,7 @@ def _part(file: Path) -> str:
         "folds": found["settings"]["folds"],
         "computed": max(cell["date"] for cell in cells)[:10],
         "commit": ", ".join(sorted({str(cell["commit"]) for cell in cells})),
-        "processor": cells[0]["environment"].get("processor", "unknown"),
+        "processor": cells[0]["environment"]["machine"]["processor"],
         "hours, all cells one after the other": f"{sum(cell['seconds'] for cell in cells) / 3600:.2f}",
         "topology of a step, s, median": f"{_median([one['seconds']['topology_per_step'] for one in volumes]):.3f}",
     }
