@@ -7,6 +7,7 @@ own. ``nox -s nnunet`` installs it and runs this file; takes about five minutes.
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -59,7 +60,8 @@ class World:
         }
         if subprocess.run([sys.executable, "-c", "import torchvision"], capture_output=True, check=False).returncode:
             (root / "site" / "sitecustomize.py").write_text(TORCHVISION)
-            exec(TORCHVISION, {})
+            self.operators: dict = {}  # they are there as long as this is
+            exec(TORCHVISION, self.operators)
             path = [str(root / "site"), os.environ.get("PYTHONPATH", "")]
             self.environment["PYTHONPATH"] = os.pathsep.join(filter(None, path))
 
@@ -130,7 +132,7 @@ def world(tmp_path_factory):
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_topology_loss_falls_while_nnunet_trains(world, name):
-    (log,) = (world.model(name) / "fold_0").glob("training_log*.txt")
+    log = min((world.model(name) / "fold_0").glob("training_log*.txt"))  # the first, if others have tried since
     lines = log.read_text()
     assert "topology (training): the prior has not come in yet" in lines
     for what in ("training", "validation"):
@@ -169,18 +171,27 @@ def test_probabilities_lie_where_the_mask_of_nnunet_lies(world, name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_predictions_are_refined_without_copying_files(world, name, tmp_path):
+    """The network of the hearts is wrong enough by itself; through the shell a tunnel is bored."""
     _, _, ending, case, priors = CASES[name]
+    folder = shutil.copytree(world.predictions(name), tmp_path / "predictions")
+    if name == "shell":
+        probability = np.load(folder / f"{case}.npz")["probabilities"]
+        _, row, column = (round(float(places.mean())) for places in np.nonzero(probability[1] > 0.5))
+        probability[:, :, row, column] = probability[:, :, row, column].clip(max=0.4)
+        np.savez(folder / f"{case}.npz", probabilities=probability)
     words = [f"{union}={prior}" for union, prior in priors.items()]
     told = world.run(
-        "topoprior", "refine", world.predictions(name), "--prior", *words, "--guarantee", "--max-steps", 60,
-        "-o", tmp_path / "masks", "--json",
+        "topoprior", "refine", folder, "--prior", *words, "--guarantee", "--max-steps", 60, "-o", tmp_path / "masks",
+        "--json",
     )  # fmt: skip
     (row,) = json.loads(told[told.index("{") :])["results"]
     print(name, {key: row[key] for key in ("betti_before", "betti_after", "pixels_changed", "stop_reason")})
+    topology = row["history"]["topology"]
+    print(name, "topology", topology[0], "->", topology[-1])
+    assert row["wrong_before"]
     assert row["succeeded"]
-    assert row["history"]["topology"][-1] < row["history"]["topology"][0] or row["stop_reason"] == "already right"
-    before = world.predictions(name) / f"{case}{ending}"
-    same_geometry(tmp_path / "masks" / f"{case}{ending}", before)
+    assert topology[-1] < topology[0]
+    same_geometry(tmp_path / "masks" / f"{case}{ending}", folder / f"{case}{ending}")
 
 
 @pytest.mark.parametrize("name", CASES)
