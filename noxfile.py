@@ -66,6 +66,13 @@ def readme(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """The site, in docs/_build/html: gallery run, warnings as errors, every name and link within it looked up."""
+    session.install(*CONSTRAINTS, ".[docs]")
+    session.run("sphinx-build", "-W", "--keep-going", "-n", *session.posargs, "docs", "docs/_build/html")
+
+
+@nox.session
 def wheels(session: nox.Session) -> None:
     """The source distribution, a wheel made from it, and what that does in an environment with nothing else."""
     session.install("build")

@@ -2,8 +2,8 @@
 
 python docs/run_code_blocks.py README.md docs/concepts/conventions.md
 
-Python blocks run on every page. In tutorials the commands of console blocks run too, and what they print must be what the
-page shows: the same words, where `...` stands for any; numbers may differ between machines.
+Python blocks run on every page. In tutorials the commands of console blocks run too, and what they print must be what
+the page shows: the same words, where `...` stands for any; numbers may differ between machines.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 BLOCK = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-COMMAND = re.compile(r"^\$ (.*(?:\\\n.*)*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
+COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 NUMBER = re.compile(r"\d[\d.]*(?:e-?\d+)?")
 
 
