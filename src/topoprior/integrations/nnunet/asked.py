@@ -65,8 +65,9 @@ class Asked:
                 raise ValueError(f"the prior of {_name(union, labels)}: {error}") from error
         entries: dict[tuple[int, ...], BettiPrior | None] = dict(wanted)
         for name, text in settings.priors.items():
-            if text == LABEL:
-                entries[_union(name, labels)] = None
+            union = _union(name, labels)
+            if text == LABEL and entries.setdefault(union, None) is not None:
+                raise ValueError(f"{_name(union, labels)} must have one prior, got {LABEL!r} as the second")
         names = tuple(_name(union, labels) for union in entries)
         return cls(names, tuple(entries), tuple(entries.values()), settings, labels)
 

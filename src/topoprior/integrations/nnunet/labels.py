@@ -118,6 +118,8 @@ class Labels:
         entries: dict[Classes, Numbers] = {}
         for name, prior in given.items():
             union = tuple(part.strip() for part in name.split("+"))
+            if union in entries:
+                raise ValueError(f"{name} must have one prior, got {prior} as the second")
             entries[union] = BettiPrior.parse(prior) if isinstance(prior, str) else prior
         if relations:
             return ClassPriors.from_words(relations, entries, classes=self.classes)

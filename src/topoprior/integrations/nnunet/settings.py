@@ -103,16 +103,14 @@ class PriorSettings:
             OSError: If there is none.
             TypeError, ValueError: If it is no such file, or says something that it must not; the path is named.
         """
-        text = path.read_text(encoding="utf-8")
         try:
-            given = json.loads(text, object_pairs_hook=_once)
-            return cls(**_checked(given))
-        except (TypeError, ValueError) as error:
-            raise (
-                type(error)(f"{path}: {error}")
-                if type(error) in (TypeError, ValueError)
-                else ValueError(f"{path} is no JSON: {error}")
-            ) from error
+            return cls(**_checked(json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)))
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path} is no JSON: {error}") from error
+        except TypeError as error:
+            raise TypeError(f"{path}: {error}") from error
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
 
     def factor(self, epoch: int, epochs: int) -> float:
         """Share of the weight in an epoch, counted from 0: 0 before the prior comes in, 1 at the end.
