@@ -52,10 +52,7 @@ nitpick_ignore_regex = [
     ("py:class", r"(torch|nn|numpy|np|pathlib)\..+"),
     ("py:class", "Tensor|NDArray|Path|Construction|Boundary|StopReason|Numbers|Rows?|.*[.]Result"),
 ]
-suppress_warnings = [
-    "myst.header",  # pages of results begin their tables at the third level
-    "toc.empty_glob",  # the lists of pages end with *, so that a new page has a place before it is given one
-]
+suppress_warnings = ["myst.header"]  # pages of results begin their tables at the third level
 # Other projects' inventories come from the internet, which a build need not have.
 intersphinx_mapping = (
     {

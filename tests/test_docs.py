@@ -21,6 +21,12 @@ MODULES = ("", *(name for name in topoprior.__all__ if inspect.ismodule(getattr(
 OTHERS = ("integrations.monai", "integrations.nnunet", "integrations.lightning", "jobs", "viewing.report")
 ALIASES = {"KeepTopologyD", "KeepTopologyDict", "RefineTopologyD", "RefineTopologyDict"}  # told of in a sentence
 
+ELSEWHERE = {
+    *("doctor.diagnose", "functional.betti_prior_loss"),  # listed by their shorter names
+    *("integrations.monai.BettiPriorLoss", "integrations.monai.ClassPriorLoss"),
+    *("jobs.Backend", "networks.weights_digest"),  # a type of words; not for users
+}
+
 
 def listed() -> set[str]:
     """The names under the autosummary directives of the reference."""
@@ -87,6 +93,16 @@ def test_links_lead_to_files_and_headings(page):
         made_by_the_build = target == DOCS / "gallery" / "index"
         assert target.exists() or made_by_the_build, link
         assert not anchor or slug(anchor) in anchors(target), link
+
+
+@pytest.mark.parametrize("folder", ["tutorials", "how-to", "concepts", "reference", "results", "about"])
+def test_every_page_has_a_place(folder):
+    index = (DOCS / folder / "index.md").read_text(encoding="utf-8")
+    (places,) = re.findall(r"```{toctree}\n:hidden:\n\n(.*?)```", index, re.DOTALL)
+    listed_pages = [re.sub(r".*<(.*)>", r"\1", line) for line in places.splitlines()]
+    pages = {page.stem for page in (DOCS / folder).iterdir() if page.suffix in (".md", ".rst")} - {"index"}
+    assert set(listed_pages) == pages
+    assert len(listed_pages) == len(pages)
 
 
 def test_tutorial_output_may_differ_in_numbers_not_in_words():
