@@ -59,8 +59,8 @@ def affine_of(properties: Mapping[str, Any]) -> Array | None:
     Examples:
         >>> sitk = {"spacing": (2.0, 3.0), "origin": (1.0, 5.0), "direction": (1.0, 0.0, 0.0, 1.0)}
         >>> affine_of({"sitk_stuff": sitk})[:2]
-        array([[-2., -0., -0., -1.],
-               [-0., -3., -0., -5.]])
+        array([[-2.,  0.,  0., -1.],
+               [ 0., -3.,  0., -5.]])
     """
     if "nibabel_stuff" in properties:
         stuff = properties["nibabel_stuff"]
@@ -72,7 +72,7 @@ def affine_of(properties: Mapping[str, Any]) -> Array | None:
     affine = np.eye(4)
     affine[:axes, :axes] = np.reshape(stuff["direction"], (axes, axes)) @ np.diag(stuff["spacing"])
     affine[:axes, 3] = stuff["origin"]
-    turned: Array = _LPS_TO_RAS @ affine
+    turned: Array = _LPS_TO_RAS @ affine + 0.0  # no zeros with a sign
     return turned
 
 
