@@ -63,14 +63,8 @@ def anchors(page: Path) -> set[str]:
 @pytest.mark.parametrize("module", [*MODULES, *OTHERS])
 def test_the_reference_has_every_public_name(module):
     names = public_names(module)
-    elsewhere = {
-        "doctor.diagnose",
-        "functional.betti_prior_loss",
-        "networks.weights_digest",
-    }  # at the top; not for users
-    elsewhere |= {"integrations.monai.BettiPriorLoss", "integrations.monai.ClassPriorLoss"}
     assert names
-    assert names - listed() - elsewhere == set()
+    assert names - listed() - ELSEWHERE == set()
 
 
 @pytest.mark.parametrize("name", sorted(listed()))
