@@ -50,7 +50,10 @@ toc_object_entries_show_parents = "hide"
 # Types of annotations that are not ours, or short names of ours for plain types
 nitpick_ignore_regex = [
     ("py:class", r"(torch|nn|numpy|np|pathlib)\..+"),
-    ("py:class", "Tensor|NDArray|Path|Construction|Boundary|StopReason|Numbers|Rows?|.*[.]Result"),
+    (
+        "py:class",
+        "Tensor|NDArray|Array|Path|Construction|Boundary|Essential|StopReason|Numbers|Patches|Rows?|.*[.]Result",
+    ),
 ]
 suppress_warnings = ["myst.header"]  # pages of results begin their tables at the third level
 # Other projects' inventories come from the internet, which a build need not have.

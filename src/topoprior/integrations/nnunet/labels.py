@@ -97,7 +97,7 @@ class Labels:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names with background first: what a pixel of a label file can be, and what priors are about."""
+        """The names with background first, which are what a pixel of a label file can be, and what priors are about."""
         return ("background", *self.names) if self.has_regions else self.names
 
     def priors(self, given: Mapping[str, str | BettiPrior], *, relations: Sequence[str] = ()) -> ClassPriors:

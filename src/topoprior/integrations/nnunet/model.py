@@ -44,7 +44,7 @@ class RefinedCase(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A model folder of nnU-Net, ``nnUNetTrainer__nnUNetPlans__3d_fullres``; make it with `read`.
+    """A model folder of nnU-Net, ``nnUNetTrainer__nnUNetPlans__3d_fullres``; make it with `Model.read`.
 
     Attributes:
         predictor: nnU-Net's own, which holds plans, configuration and weights.
