@@ -9,7 +9,7 @@ MIDAS Journal, 2009; CC0): ``image``, ``label`` (1 myocardium, 2 cavity) and ``c
 
 Writes ``results/phantoms.md`` and ``results/phantoms.json``, and to ``../docs/images`` the pictures ``short_axis.png``
 (phantoms beside slices of Sunnybrook) and ``ultrasound.png``. ``--picture FILE`` draws phantoms beside slices of ACDC,
-which may not be redistributed with this project. ``--train N`` also trains a U-net on N of the phantoms and on N of the
+which have another licence than this project. ``--train N`` also trains a U-net on N of the phantoms and on N of the
 slices of ACDC, and tells how many of the others it segments with the right topology.
 """
 
