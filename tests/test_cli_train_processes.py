@@ -71,7 +71,7 @@ def test_a_stopped_training_ends_as_one_that_was_not(folder, capsys, stop):
         assert time.monotonic() < until
         time.sleep(0.02)
     process.send_signal(stop)
-    _, error = process.communicate(timeout=100)
+    _, error = process.communicate(timeout=200)
     assert process.returncode == (-stop if stop == signal.SIGKILL else 130), error
     begun = len(lines("stopped"))
     assert not Path("runs/stopped/checkpoints/best.safetensors").exists()

@@ -36,7 +36,7 @@ def test_the_citation_has_the_license_and_title_of_the_package():
 def test_extras_that_are_named_anywhere_exist():
     texts = [*SOURCES, ROOT / "README.md", *ROOT.glob("docs/*/*.md"), *ROOT.glob("examples/**/*.py")]
     named = {
-        (path.relative_to(ROOT).as_posix(), extra)
+        (str(path), extra)
         for path in texts
         for group in EXTRAS.findall(path.read_text(encoding="utf-8"))
         for extra in group.split(",")
