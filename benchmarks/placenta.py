@@ -7,6 +7,7 @@ python benchmarks/placenta.py
 
 import json
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from markdown_table import markdown_table
@@ -49,7 +50,7 @@ def _part(file: Path) -> str:
         "commit": ", ".join(sorted({str(cell["commit"]) for cell in cells})),
         "processor": cells[0]["environment"]["machine"]["processor"],
         "hours, all cells one after the other": f"{sum(cell['seconds'] for cell in cells) / 3600:.2f}",
-        "topology of a step, s, median": f"{_median([one['seconds']['topology_per_step'] for one in volumes]):.3f}",
+        "topology of a step, s, median": f"{median([one['seconds']['topology_per_step'] for one in volumes]):.3f}",
     }
     told = ", ".join(f"{name}: {value}" for name, value in origin.items())
     return f"## {file.parent.name}\n\n{told}.\n\n{markdown_table(_filled(found['table']))}\n"
@@ -62,10 +63,6 @@ def _tried(file: Path) -> str:
 
 def _filled(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{name or "way": value for name, value in row.items()} for row in rows]
-
-
-def _median(values: list[float]) -> float:
-    return sorted(values)[len(values) // 2]
 
 
 if __name__ == "__main__":

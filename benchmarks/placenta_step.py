@@ -18,7 +18,6 @@ largest resident size beyond what it held before, the volume and the network not
 """
 
 import argparse
-import itertools
 import json
 import os
 import statistics
@@ -129,20 +128,23 @@ def rows(sides: tuple[int, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
     labels = torch.from_numpy(volumes.labels)
     found, maps = {}, {}
     networks = {"half": unet(3, 1, 1), "full": tp.networks.unet(spatial_dims=3)}
-    for (kind, network), (stage, steps) in itertools.product(networks.items(), STEPS.items()):
-        name = f"{kind}, {stage}"
-        train(network, images[:2], labels[:2], steps - (steps > min(STEPS.values())) * min(STEPS.values()), seed=steps)
-        with torch.no_grad():
-            probability = network(images[2:]).sigmoid()
-        maps[name] = {
-            "training_steps": steps,
-            "dice": dice(probability >= 0.5, labels[2:][None]).item(),
-            "betti": tp.betti_numbers(probability >= 0.5)[0, 0].tolist(),
-            "voxels_above_0.01": int((probability >= 0.01).sum()),
-        }
-        print(f"{name} map: {maps[name]}", file=sys.stderr, flush=True)
-        found[f"{name} map: loss + gradient"] = measure_loss(probability)
-        found[f"{name} map: loss + gradient, region=0.01"] = measure_loss(probability, region=0.01)
+    for kind, network in networks.items():
+        done = 0
+        for stage, steps in STEPS.items():
+            name = f"{kind}, {stage}"
+            train(network, images[:2], labels[:2], steps - done, seed=steps)
+            done = steps
+            with torch.no_grad():
+                probability = network(images[2:]).sigmoid()
+            maps[name] = {
+                "training_steps": steps,
+                "dice": dice(probability >= 0.5, labels[2:][None]).item(),
+                "betti": tp.betti_numbers(probability >= 0.5)[0, 0].tolist(),
+                "voxels_above_0.01": int((probability >= 0.01).sum()),
+            }
+            print(f"{name} map: {maps[name]}", file=sys.stderr, flush=True)
+            found[f"{name} map: loss + gradient"] = measure_loss(probability)
+            found[f"{name} map: loss + gradient, region=0.01"] = measure_loss(probability, region=0.01)
     for kind, network in networks.items():
         found[f"{kind}: a step of refine in all, U-net and topology"] = measure_refinement(network, images[2:])
     return found, maps

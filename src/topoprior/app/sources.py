@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 
 from topoprior.imaging import phantoms
 from topoprior.imaging.io import read_image
@@ -136,12 +138,8 @@ def fitted(values: Map, *, largest: int = LARGEST_SIDE) -> tuple[Map, int]:
     factor = -(-max(values.shape) // largest)
     if factor <= 1:
         return values, 1
-    total: NDArray[Any] = values.astype(np.float64)
-    counts = np.ones(values.shape)
-    for side in (0, 1):
-        starts = np.arange(0, values.shape[side], factor)
-        total, counts = np.add.reduceat(total, starts, side), np.add.reduceat(counts, starts, side)
-    return np.clip(total / counts, 0.0, 1.0).astype(np.float32), factor
+    exact = torch.from_numpy(values.astype(np.float64, order="C"))[None]  # a copy: a view may be turned round
+    return F.avg_pool2d(exact, factor, ceil_mode=True)[0].clamp(0, 1).float().numpy(), factor
 
 
 def degraded(values: Map, *, blur_by: float = 0.0, noise: float = 0.0, seed: int = 0) -> Map:
