@@ -259,7 +259,7 @@ def test_the_report(labels, tmp_path, capsys):
 def test_the_picture_is_that_of_the_slice(tmp_path, monkeypatch):
     np.save(tmp_path / "stack.npy", np.stack([RING, RING, SPECK], axis=1))
     drawn = []
-    monkeypatch.setattr("topoprior.cli.audit_pictures.broken_label", lambda labels, *_, **__: drawn.append(labels))
+    monkeypatch.setattr("topoprior.cli.audit.pictures.broken_label", lambda labels, *_, **__: drawn.append(labels))
     options = ["--slices", "1", "--classes", "LV=2", "MYO=1", "--prior", "MYO=1,1", "--report"]
     with pytest.raises(AttributeError):  # None is no figure
         run(["audit", str(tmp_path / "stack.npy"), *options, str(tmp_path / "a.html")])

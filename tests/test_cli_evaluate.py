@@ -11,8 +11,8 @@ import pytest
 from PIL import Image as Pillow
 
 from topoprior.cli import run
-from topoprior.cli.pairs import Pair
-from topoprior.cli.scorers import scorer
+from topoprior.cli.evaluate.pairs import Pair
+from topoprior.cli.evaluate.stated_scorer import scorer
 from topoprior.viewing.agreement import agreement
 
 RING = np.zeros((10, 12), np.uint8)
@@ -420,7 +420,7 @@ def test_the_picture_of_a_slice_shows_that_slice_and_class(tmp_path, capsys, mon
         drawn.append(parts)
         return agreement(*parts, **options)
 
-    monkeypatch.setattr("topoprior.cli.pictures.agreement", spy)
+    monkeypatch.setattr("topoprior.cli.evaluate.pictures.agreement", spy)
     stacks = {"p": np.stack([RING, 2 * GAP], 2), "l": np.stack([RING, 2 * RING], 2), "i": np.stack([RING, 5 * RING], 2)}
     for name, array in stacks.items():
         (tmp_path / name).mkdir()

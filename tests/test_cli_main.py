@@ -1,18 +1,25 @@
 """The command line as a whole: help without torch, exit statuses, one-line errors."""
 
+import ast
 import subprocess
 import sys
 import time
 import typing
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import topoprior
-from topoprior.cli import options, refine, run
+import topoprior.cli
+from topoprior.cli import run
+from topoprior.cli.arguments import options
+from topoprior.cli.refine.command import refine
 from topoprior.imaging import networks
 from topoprior.topology import filtration
 
+HOUSE = Path(topoprior.cli.__file__).parent
+MORE_THAN_SHARED = {"robustness": {"evaluate", "refine"}}  # what rooms of cli import besides arguments and output
 COMMANDS = ("demo", "betti", "barcode", "refine", "evaluate", "audit", "robustness", "doctor")
 
 
@@ -120,3 +127,32 @@ def test_the_words_are_those_of_the_library():
     assert set(typing.get_args(typing.get_args(hints["normalise"])[0])) == set(typing.get_args(networks.Normalisation))
     words = set(typing.get_args(typing.get_args(hints["activation"])[0]))
     assert words == {"none", *typing.get_args(networks.Activation)}
+
+
+def rooms_used(place: Path) -> set[str]:
+    """The rooms and commands that the files of one import, besides itself."""
+    files = place.rglob("*.py") if place.is_dir() else [place]
+    modules = (
+        node.module or ""
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+    )
+    found = {module.split(".")[2] for module in modules if module.startswith("topoprior.cli.")}
+    return found - {place.stem}
+
+
+def test_a_command_imports_only_what_commands_share():
+    places = [*HOUSE.glob("*.py"), *(file.parent for file in HOUSE.glob("*/__init__.py"))]
+    used = {place.stem: rooms_used(place) for place in places}
+    assert used.pop("commands") >= {"betti", "refine"}  # the program has all of them
+    del used["__init__"]
+    shared = {"arguments", "output"}
+    assert {name: rooms - shared for name, rooms in used.items() if rooms - shared} == MORE_THAN_SHARED
+    assert not used["arguments"] | used["output"]
+
+
+def test_nothing_else_imports_the_commands():
+    others = [path for path in HOUSE.parent.rglob("*.py") if HOUSE not in path.parents]
+    assert len(others) > 100
+    assert not [path for path in others if "topoprior.cli" in path.read_text(encoding="utf-8")]

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image as Pillow
 
 from topoprior.cli import run
-from topoprior.cli.prediction import Prediction
+from topoprior.cli.predict.prediction import Prediction
 from topoprior.imaging import networks
 from topoprior.imaging.preparation import Preparation
 from topoprior.imaging.recipe import Recipe

@@ -13,7 +13,8 @@ import torch
 from PIL import Image as Pillow
 
 import topoprior
-from topoprior.cli import refine, run
+from topoprior.cli import run
+from topoprior.cli.refine.command import refine
 from topoprior.imaging import networks
 from topoprior.refinement import network
 
@@ -371,7 +372,7 @@ def no_work(monkeypatch):
     def fail(*_: object, **__: object) -> None:
         pytest.fail("work began before everything was checked")
 
-    monkeypatch.setattr("topoprior.cli.refiners.MapRefiner.__call__", fail)
+    monkeypatch.setattr("topoprior.cli.refine.refiners.MapRefiner.__call__", fail)
 
 
 @pytest.mark.usefixtures("no_work")

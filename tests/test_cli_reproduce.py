@@ -14,7 +14,7 @@ import pytest
 
 import toy_experiment
 from topoprior.cli import run
-from topoprior.cli.reproduce import Common, _command, reproduce
+from topoprior.cli.reproduce.command import Common, _command, reproduce
 
 # The experiments of the package, each with an option of its own.
 OWN_OPTIONS = {

@@ -8,7 +8,7 @@ import pytest
 
 import topoprior.training
 from topoprior.cli import run
-from topoprior.cli.configuration import example, read_configuration
+from topoprior.cli.train.configuration import example, read_configuration
 from topoprior.imaging import networks
 from topoprior.imaging.preparation import Preparation
 from topoprior.imaging.recipe import Recipe, recipe_of

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import pytest
 
-from topoprior.cli.configuration import Configuration, as_yaml, differences, example, read_configuration
-from topoprior.cli.schema import SchemaError, descriptions, flat, from_plain, to_plain
+from topoprior.cli.train.configuration import Configuration, as_yaml, differences, example, read_configuration
+from topoprior.cli.train.schema import SchemaError, descriptions, flat, from_plain, to_plain
 from topoprior.training.settings import TrainingSettings
 
 

@@ -12,7 +12,7 @@ import torch
 
 import topoprior as tp
 from topoprior.cli import main
-from topoprior.cli.reproduce import _COMMON, Common, _reproduce, reproduce
+from topoprior.cli.reproduce.command import _COMMON, Common, _reproduce, reproduce
 from topoprior.experiments.cell_documents import provenance
 from topoprior.experiments.cells import compute
 from topoprior.experiments.folder import open_folder, write_results

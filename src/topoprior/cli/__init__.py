@@ -1,69 +1,31 @@
 """The command line: arguments in, one public call, a table, picture or file out. No logic.
 
-The commands import torch, and all that needs it, when their work begins: ``--help`` answers at once.
+A command is a module, named after it, or a room with its parts, in whose ``command.py`` it stands:
+
+======================  ================================================================================
+``commands``            the program, put together from all commands
+``arguments``           what the words of all commands mean: options, files, places, devices, priors
+``output``              what all commands print and draw alike
+``audit``, ...          the rooms of single commands; ``betti``, ...: commands without parts
+======================  ================================================================================
+
+Nothing here is imported by the rest of the package, and a command imports ``arguments``, ``output`` and its own room
+alone; only ``robustness``, which refines and evaluates on worse and worse images, stands on the rooms of both. The
+commands import torch, and all that needs it, when their work begins: ``--help`` answers at once.
 """
 
 import os
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import CycloptsError
 
-from topoprior.cli.audit import audit
-from topoprior.cli.barcode import barcode
-from topoprior.cli.betti import betti
-from topoprior.cli.demo import demo
-from topoprior.cli.doctor import ProblemsFound, doctor
-from topoprior.cli.evaluate import evaluate
-from topoprior.cli.label_priors import label_priors
-from topoprior.cli.output import FilesFailed
-from topoprior.cli.page import app as page
-from topoprior.cli.predict import predict
-from topoprior.cli.priors import priors
-from topoprior.cli.refine import refine
-from topoprior.cli.reproduce import reproduce
-from topoprior.cli.robustness import robustness
-from topoprior.cli.train import train
+from topoprior.cli.commands import app
+from topoprior.cli.doctor import ProblemsFound
+from topoprior.cli.output.failures import FilesFailed
 from topoprior.jobs import one_line
 
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("topoprior")
-
-
-app = App(
-    name="topoprior",
-    help="Give segmentations the topology that you know they have: count it, look at it, correct it.",
-    help_epilogue=(
-        "Images are NIfTI (.nii, .nii.gz), grayscale PNG, or NPY; 2-D, 3-D, or stacks of slices (--slices). "
-        "A prior lists components, loops and, in 3-D, cavities: 1,1 is a ring. Start with `topoprior demo`."
-    ),
-    help_format="markdown",
-    version=_version,
-    default_parameter=Parameter(negative=()),
-    result_action="return_value",
-    suppress_keyboard_interrupt=False,
-)
-for _command, _arguments in (
-    (demo, ""),
-    (betti, "FILE... "),
-    (barcode, "FILE... "),
-    (refine, "FILE... --prior 1,1 -o OUT "),
-    (evaluate, "PREDICTIONS LABELS "),
-    (robustness, "[IMAGES LABELS] "),
-    (audit, "LABELS... "),
-    (label_priors, "STACK... "),
-    (priors, "--prior A=1,1 A+B=1,0 "),
-    (doctor, "FILE... [--prior 1,1] "),
-    (predict, "FILE... --checkpoint BEST.safetensors -o OUT "),
-    (train, "--config RUN.yaml [KEY=VALUE...] "),
-):
-    _usage = f"Usage: topoprior {_command.__name__.replace('_', '-')} {_arguments}[OPTIONS]"
-    app.command(_command, usage=_usage, help_epilogue="")
-app.command(page, name="app", usage="Usage: topoprior app [OPTIONS]", help_epilogue="")
-app.command(reproduce)
+__all__ = ["app", "main", "run"]
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

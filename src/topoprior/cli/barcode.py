@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from topoprior.cli.inputs import images_of
-from topoprior.cli.options import (
+from topoprior.cli.arguments.inputs import images_of
+from topoprior.cli.arguments.options import (
     Boundary,
     Construction,
     Csv,
@@ -19,15 +19,9 @@ from topoprior.cli.options import (
     Slices,
     Workers,
 )
-from topoprior.cli.output import (
-    check_all_done,
-    check_one_form,
-    failures_told,
-    print_csv,
-    print_json,
-    print_table,
-    progress,
-)
+from topoprior.cli.output.failures import check_all_done, failures_told
+from topoprior.cli.output.printed import check_one_form, print_csv, print_json, print_table
+from topoprior.cli.output.progress import progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -112,7 +106,7 @@ def _check_options(min_persistence: float, slices: int | None, slice_: int | Non
 
 def _pictures(maps: "Sequence[Path]", plot: Path) -> list[Path]:
     """Where the barcode of each map is drawn; a folder for several is made."""
-    from topoprior.cli.places import check_apart, destinations, make_folder
+    from topoprior.cli.arguments.places import check_apart, destinations, make_folder
 
     if plot.suffix and plot.suffix.lower() not in _PICTURES and not plot.is_dir():
         raise ValueError(f"{plot}: the picture's name must end in {', '.join(_PICTURES)}")

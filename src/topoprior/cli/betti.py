@@ -6,18 +6,11 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from topoprior.cli.inputs import images_of
-from topoprior.cli.options import Boundary, Construction, Csv, Files, Journal, Json, Slices, Workers
-from topoprior.cli.output import (
-    check_all_done,
-    check_one_form,
-    failures_told,
-    note,
-    print_csv,
-    print_json,
-    print_table,
-    progress,
-)
+from topoprior.cli.arguments.inputs import images_of
+from topoprior.cli.arguments.options import Boundary, Construction, Csv, Files, Journal, Json, Slices, Workers
+from topoprior.cli.output.failures import check_all_done, failures_told
+from topoprior.cli.output.printed import check_one_form, note, print_csv, print_json, print_table
+from topoprior.cli.output.progress import progress
 
 
 def betti(

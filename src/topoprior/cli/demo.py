@@ -5,8 +5,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from topoprior.cli.options import Json, Overwrite
-from topoprior.cli.output import print_json, print_table, stages
+from topoprior.cli.arguments.options import Json, Overwrite
+from topoprior.cli.output.printed import print_json, print_table
+from topoprior.cli.output.progress import stages
 
 
 def demo(

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
-from topoprior.cli.options import Boundary, Construction, Json, Slices
-from topoprior.cli.output import print_json
+from topoprior.cli.arguments.options import Boundary, Construction, Json, Slices
+from topoprior.cli.output.printed import print_json
 
 if TYPE_CHECKING:
     from topoprior.doctor import Finding
@@ -67,7 +67,7 @@ def doctor(
 
 
 def _subjects(files: list[Path]) -> list[Path]:
-    from topoprior.cli.inputs import images_of
+    from topoprior.cli.arguments.inputs import images_of
 
     subjects = [
         each

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from topoprior.cli.options import Construction, Json, Overwrite
-from topoprior.cli.output import print_json, print_table, progress
+from topoprior.cli.arguments.options import Construction, Json, Overwrite
+from topoprior.cli.output.printed import print_json, print_table
+from topoprior.cli.output.progress import progress
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -123,7 +124,7 @@ class _Reader:
         return Sheet(stack.image.name, remark, lambda: self._draw(stack))
 
     def _draw(self, stack: "StackFiles") -> "Figure":
-        from topoprior.cli.pictures import shown_axes
+        from topoprior.cli.output.planes import shown_axes
         from topoprior.viewing.contact_sheet import contact_sheet
         from topoprior.viewing.orientation import View
 

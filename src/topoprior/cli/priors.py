@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from topoprior.cli.options import Boundary, Classes, Construction, Json, Preset, Relation
-from topoprior.cli.output import print_json, print_table
+from topoprior.cli.arguments.options import Boundary, Classes, Construction, Json, Preset, Relation
+from topoprior.cli.output.printed import print_json, print_table
 
 if TYPE_CHECKING:
     from topoprior.priors.betti_prior import BettiPrior
@@ -40,7 +40,7 @@ def priors(
     that has them looks like; classes and unions without a prior, each of which leaves something open; and
     contradictions, for which the exit status is 1. Only what can be proved is called a contradiction.
     """
-    from topoprior.cli.stated_priors import BACKGROUND, check_reachable, given_priors, stated_priors
+    from topoprior.cli.arguments.stated_priors import BACKGROUND, check_reachable, given_priors, stated_priors
     from topoprior.priors.class_priors import ClassPriors
 
     if classes is None and prior is not None:

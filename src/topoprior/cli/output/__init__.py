@@ -1,0 +1,4 @@
+"""What commands print and draw alike: tables, failures, progress, planes.
+
+Imports nothing of the other rooms.
+"""

@@ -1,0 +1,1 @@
+"""``topoprior predict``: masks by a trained network."""

@@ -1,0 +1,1 @@
+"""``topoprior reproduce``: the paper's experiments."""

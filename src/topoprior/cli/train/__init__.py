@@ -1,0 +1,1 @@
+"""``topoprior train``: a training run and its configuration file."""
