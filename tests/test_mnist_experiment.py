@@ -190,7 +190,18 @@ def test_the_official_recipe_takes_all_steps_towards_the_true_prior_only(tmp_pat
     assert sorted(place for cell in refined for place in cell["places"]) == list(range(FEW))
     assert {steps for cell in refined if cell["places"] for steps in cell["steps"]} == {4}
     assert set(results["lines"][0]["variants"]) == {"denoised", "told", "prior", "guaranteed"}
-    assert "The controls: they are computed with the recipe paper only." in results["missing"]
+    assert "The controls: every digit was refined towards its own prior only." in results["missing"]
+
+
+@pytest.mark.usefixtures("_tiny")
+def test_without_controls_a_digit_is_refined_towards_its_own_prior_only_to_the_same_end(tmp_path):
+    alone = run(tmp_path / "alone", lines=[4], controls=False)
+    refined = [document["result"] for name, document in cells_of(tmp_path / "alone").items() if "_prior" in name]
+    assert sorted(place for cell in refined for place in cell["places"]) == list(range(FEW))
+    whole = run(tmp_path / "whole", lines=[4])
+    one, other = (results["lines"][0]["variants"]["prior"]["accuracy"] for results in (alone, whole))
+    assert one == other
+    assert set(alone["lines"][0]["variants"]) < set(whole["lines"][0]["variants"])
 
 
 @pytest.mark.usefixtures("_tiny")

@@ -84,6 +84,13 @@ def mnist(
     digits: Annotated[
         int | None, Parameter(help="How many digits of the test set are refined. [default: as the preset]")
     ] = None,
+    controls: Annotated[
+        bool | None,
+        Parameter(
+            help="Whether each digit is refined towards other priors too, to tell what its own gives away. "
+            "[default: as the recipe]"
+        ),
+    ] = None,
     common: Common = _COMMON,
 ) -> None:
     """Digits whose topology is known: a denoiser adapted to each, and whether a classifier then reads it right.
@@ -92,7 +99,7 @@ def mnist(
     """
     from topoprior.experiments import mnist as experiment
 
-    _reproduce("mnist", experiment.run, common, data=data, recipe=recipe, lines=lines, digits=digits)
+    _reproduce("mnist", experiment.run, common, data=data, recipe=recipe, lines=lines, digits=digits, controls=controls)
 
 
 @reproduce.command(

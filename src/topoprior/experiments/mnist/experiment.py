@@ -49,6 +49,7 @@ def run(
     data: str | os.PathLike[str] | None = None,
     lines: Sequence[int] | None = None,
     digits: int | None = None,
+    controls: bool | None = None,
     jobs: int = 1,
     device: Device = "auto",
     seed: int = 0,
@@ -67,6 +68,7 @@ def run(
             fails, ``"quick"`` goes on with the small digits of scikit-learn, and says so.
         lines: Other numbers of lines than the preset's, each from 1 to 27.
         digits: Another number of test digits than the preset's.
+        controls: Whether digits are refined towards priors of other digits too. By default as the recipe has it.
         jobs: Cells at once, in processes.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         seed: Of the test digits, the corruption and all training.
@@ -85,6 +87,7 @@ def run(
         ImportError: If an optional dependency is missing.
     """
     size, how = _chosen(preset, recipe, lines, digits)
+    how = how if controls is None else replace(how, controls=controls)
     folder = open_folder(output, overwrite=overwrite)
     sets = _read(data, fall_back=preset == "quick")
     if sets.source != "MNIST":

@@ -66,7 +66,7 @@ def missing(preset: str, source: str, bench: Bench) -> list[str]:
             f"{len(bench.settings.lines)} numbers of lines, where the paper has 1000 and six."
         )
     if not bench.recipe.controls:
-        found.append("The controls: they are computed with the recipe paper only.")
+        found.append("The controls: every digit was refined towards its own prior only.")
     return found
 
 
