@@ -87,8 +87,9 @@ def mnist(
     controls: Annotated[
         bool | None,
         Parameter(
-            help="Whether each digit is refined towards other priors too, to tell what its own gives away. "
-            "[default: as the recipe]"
+            negative="--no-controls",
+            help="Refine each digit towards other priors too, to tell what its own gives away. "
+            "[default: as the recipe has it]",
         ),
     ] = None,
     common: Common = _COMMON,
