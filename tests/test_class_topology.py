@@ -75,3 +75,11 @@ def test_what_is_refused(segmentation, error, message):
 def test_other_priors_are_refused():
     with pytest.raises(TypeError, match="priors must be ClassPriors, got BettiPrior"):
         class_topology(torch.zeros(1, 3, 4, dtype=torch.long), BettiPrior(1, 1))
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", ">u2", "uint32", "uint64", "int16"])
+def test_labels_of_any_type_of_whole_numbers(kind):
+    labels = np.array([[[1, 1, 1], [1, 0, 1], [1, 1, 1]]], dtype=kind)
+    assert class_topology(labels, ClassPriors({1: (1, 1)}, classes=2)).betti.tolist() == [[[1, 1]]]
+    with pytest.raises(ValueError, match="labels must be from 0 to 1, one for each of 0, 1, got 1 to 9"):
+        class_topology(labels + np.array(labels == 0, dtype=kind) * 9, ClassPriors({1: (1, 1)}, classes=2))

@@ -106,3 +106,18 @@ def test_masks_of_a_label_map():
     labels = torch.tensor([[[0, 1, 2], [2, 2, 4]]], dtype=torch.uint8)
     masks = class_masks(labels, classes=[2, 4, 9])
     assert masks.int().tolist() == [[[[0, 0, 1], [1, 1, 0]], [[0, 0, 0], [0, 0, 1]], [[0, 0, 0], [0, 0, 0]]]]
+
+
+def test_a_class_beyond_the_type_of_the_labels_is_nowhere():
+    labels = np.array([[[0, 1], [44, 255]]], dtype=np.uint8)
+    assert not class_masks(labels, classes=[256, 300, -1]).any()
+
+
+@pytest.mark.parametrize("kind", ["uint16", ">u2", "float32"])
+def test_masks_of_label_maps_of_any_type(kind):
+    assert class_masks(np.array([[0, 2]], dtype=kind), classes=[1, 2]).tolist() == [[[False, False], [False, True]]]
+
+
+def test_a_list_is_no_label_map():
+    with pytest.raises(TypeError, match="labels must be a torch tensor or a numpy array, got list"):
+        class_masks([[0, 1]], classes=[1])

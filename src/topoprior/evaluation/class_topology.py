@@ -104,9 +104,10 @@ def _labels(segmentation: Tensor | np.ndarray, priors: ClassPriors) -> Tensor:
             f"labels must have shape (batch, *spatial) or (batch, 1, *spatial) with {axes} spatial axes, as "
             f"the priors, got {tuple(segmentation.shape)}"
         )
-    low, high = (int(end) for end in torch.aminmax(plain))
+    labels = plain[:, 0].long()  # torch finds no extremes of uint16, in which many label maps are stored
+    low, high = (int(end) for end in torch.aminmax(labels))
     if low < 0 or high >= classes:
         raise ValueError(
             f"labels must be from 0 to {classes - 1}, one for each of {', '.join(priors.classes)}, got {low} to {high}"
         )
-    return plain[:, 0].long()
+    return labels

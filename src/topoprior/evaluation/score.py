@@ -29,6 +29,7 @@ from topoprior.evaluation.metrics import dice, distance_to_prior
 from topoprior.evaluation.result_table import Row, read_scores, write_scores
 from topoprior.evaluation.skeleton import cl_dice
 from topoprior.topology.betti import as_binary, betti_numbers
+from topoprior.topology.filtration import as_plain_tensor
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -118,13 +119,19 @@ def class_masks(labels: Images, *, classes: Sequence[int]) -> Tensor:
     Returns:
         Boolean tensor of shape ``(batch, class, *spatial)``.
 
+    Raises:
+        TypeError: If ``labels`` is neither tensor nor array.
+        ValueError: If its shape is wrong or empty.
+
     Examples:
         >>> class_masks(torch.tensor([[0, 1, 2, 2]]), classes=[1, 2]).int()
         tensor([[[0, 1, 0, 0],
                  [0, 0, 1, 1]]], dtype=torch.int32)
     """
-    tensor = torch.as_tensor(labels)
-    return torch.stack([tensor == number for number in classes], dim=1)
+    stack = as_plain_tensor(labels[:, None] if hasattr(labels, "ndim") else labels, name="labels")
+    if not stack.is_floating_point():
+        stack = stack.long()  # in uint8 torch takes 256 for 0
+    return torch.cat([stack == number for number in classes], dim=1)
 
 
 def _against(
