@@ -15,6 +15,7 @@ pytestmark = [
     # Of MONAI, when a network is made; of Lightning, which advises workers, GPUs and shorter logging intervals.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers"),
+    pytest.mark.filterwarnings("ignore:You defined a `validation_step` but have no `val_dataloader`"),
     pytest.mark.filterwarnings("ignore:`isinstance.treespec, LeafSpec.` is deprecated:FutureWarning"),
 ]
 
@@ -155,6 +156,81 @@ def test_the_prior_of_unlabelled_images_is_trained_and_logged(name):
     assert module.seen[0] == pytest.approx(before, rel=1e-4)
     assert after < 0.8 * before
     assert {"val_topological_success", "val_betti_error", "val_betti_error_1"} <= set(run.callback_metrics)
+
+
+@pytest.mark.parametrize("name", ["lightning.pytorch", "pytorch_lightning"])
+def test_a_checkpoint_is_read_again_also_by_the_module_without_the_prior(name, tmp_path):
+    class Segmenter(segmenter(pytorch(name).LightningModule)):
+        def __init__(self, learning_rate):
+            super().__init__(learning_rate=learning_rate)
+            self.save_hyperparameters()
+
+    class WithPrior(TopologyPriorMixin, Segmenter): ...
+
+    images, masks = (torch.from_numpy(array).float() for array in tp.phantoms.ring_segmentation(4, size=40, seed=3))
+    loss = tp.BettiPriorLoss(PRIOR, sigmoid=True)
+    combined = {"labelled": loader(images[:2], masks[:2]), "unlabelled": loader(images[2:])}
+    batches = pytorch(name).utilities.CombinedLoader(combined, "max_size_cycle")
+    first = WithPrior(learning_rate=0.02, prior_loss=loss, prior_weight=0.05)
+    assert dict(first.hparams) == {"learning_rate": 0.02, "prior_weight": 0.05, "prior_from_epoch": 0}
+    run = trainer(name, max_epochs=1)
+    run.fit(first, batches)
+    run.save_checkpoint(tmp_path / "one.ckpt")
+
+    again = WithPrior(learning_rate=0.02, prior_loss=loss, prior_weight=0.05)
+    run = trainer(name, max_epochs=2)
+    run.fit(again, batches, ckpt_path=tmp_path / "one.ckpt")
+    assert (run.current_epoch, run.global_step) == (2, 2)
+    whole = WithPrior.load_from_checkpoint(tmp_path / "one.ckpt", prior_loss=loss)
+    plain = Segmenter.load_from_checkpoint(tmp_path / "one.ckpt")
+    assert (whole.prior_weight, plain.hparams.learning_rate) == (0.05, 0.02)
+    for found in (whole, plain):
+        torch.testing.assert_close(found.state_dict(), first.state_dict())
+
+
+def test_hyperparameters_that_the_module_leaves_out_stay_out():
+    class Segmenter(segmenter(pytorch("lightning.pytorch").LightningModule)):
+        def __init__(self, learning_rate, secret):
+            super().__init__(learning_rate=learning_rate)
+            self.secret = secret
+            self.save_hyperparameters(ignore="secret")
+
+    class WithPrior(TopologyPriorMixin, Segmenter): ...
+
+    module = WithPrior(0.02, secret="t", prior_loss=tp.BettiPriorLoss(PRIOR))
+    assert set(module.hparams) == {"learning_rate", "prior_weight", "prior_from_epoch"}
+
+
+@pytest.mark.filterwarnings("ignore:Using `DistributedSampler` with the dataloaders")
+def test_two_processes_tell_what_one_tells_and_learn_the_same(tmp_path):
+    """Lightning forks them; they talk by gloo. The means are over the images of both."""
+    name = "lightning.pytorch"
+    two = {"devices": 2, "strategy": "ddp_fork", "default_root_dir": tmp_path}
+    images = torch.stack([RING, GAP, PIECES, GAP])
+    module = given(pytorch(name).LightningModule)
+    found = [
+        trainer(name, callbacks=[TopologyMetrics(PRIOR, activation=None)], **options).validate(
+            module, loader(images, size=size), verbose=False
+        )
+        for size, options in ((4, {}), (1, two))
+    ]
+    assert found[1] == [pytest.approx(found[0][0])]
+    assert found[0][0]["val_topological_success"] == 0.25
+
+    class WithPrior(TopologyPriorMixin, segmenter(pytorch(name).LightningModule)):
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), lr=0.1)
+
+    rings = torch.from_numpy(tp.phantoms.ring_segmentation(2, size=40, seed=3)[0]).float()
+    weights = []
+    for size, options in ((2, {}), (1, two)):
+        torch.manual_seed(0)
+        learner = WithPrior(prior_loss=tp.BettiPriorLoss(PRIOR, sigmoid=True), prior_weight=0.05)
+        batches = {"labelled": loader(rings, rings, size=size), "unlabelled": loader(rings, size=size)}
+        combined = pytorch(name).utilities.CombinedLoader(batches, "max_size_cycle")
+        trainer(name, max_epochs=1, **options).fit(learner, combined)
+        weights.append(learner.state_dict())
+    torch.testing.assert_close(weights[1], weights[0])
 
 
 class Base:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -25,7 +26,8 @@ class TopologyPriorMixin:
     The network should be able to segment already: train `Segmenter` first, or let the prior begin later.
 
     `unlabelled_prediction` and `topology_loss` may be overridden: for batches of another form, and for images that have
-    priors of their own.
+    priors of their own. Checkpoints are those of `Segmenter`, which reads them; ``load_from_checkpoint`` of the whole
+    is given ``prior_loss`` again.
 
     Args:
         *args: Of the module.
@@ -55,6 +57,15 @@ class TopologyPriorMixin:
         self.prior_loss = prior_loss
         self.prior_weight = prior_weight
         self.prior_from_epoch = prior_from_epoch
+
+    def save_hyperparameters(
+        self, *args: Any, ignore: Sequence[str] | str = (), frame: Any = None, **options: Any
+    ) -> None:
+        """Lightning's, but for the loss: with an object of ours in it a checkpoint could not be read again."""
+        if frame is None and (own := inspect.currentframe()) is not None:
+            frame = own.f_back  # Lightning looks for the arguments there
+        ignored = [*([ignore] if isinstance(ignore, str) else ignore or ()), "prior_loss"]
+        super().save_hyperparameters(*args, ignore=ignored, frame=frame, **options)  # type: ignore[misc]
 
     def training_step(self, batch: Mapping[str, Any], batch_idx: int) -> Any:
         """What the module's own step returns for the labelled batch, with the prior in its loss."""
