@@ -62,6 +62,30 @@ def test_training_lowers_the_topology_loss_of_unlabelled_images(bundle):
     assert topology_loss(network, bundle / "data") < 0.8 * before
 
 
+def training(bundle, **settings):
+    files = {"config_file": str(bundle / "configs/train.json"), "meta_file": str(bundle / "configs/metadata.json")}
+    workflow = ConfigWorkflow(**files, workflow_type="train", labelled=2, validation=2, **settings)
+    workflow.initialize()
+    return workflow
+
+
+def test_of_equally_good_networks_the_last_is_kept(bundle, tmp_path):
+    never = {"betti_numbers": [9, 9], "prior_from_epoch": 9, "max_epochs": 2, "val_interval": 1}
+    workflow = training(bundle, ckpt_dir=str(tmp_path), **never)
+    workflow.run()
+    last = workflow.parser.get_parsed_content("network").state_dict()
+    torch.testing.assert_close(torch.load(tmp_path / "model.pt", weights_only=True), last)
+
+
+def test_labels_are_found_by_the_names_of_their_images(bundle, tmp_path):
+    shutil.copytree(bundle / "data", tmp_path / "data")
+    (tmp_path / "data" / "labels" / "ring_02.nii.gz").rename(tmp_path / "data" / "labels" / "another.nii.gz")
+    parsed = training(bundle, dataset_dir=str(tmp_path / "data")).parser.get_parsed_content
+    pairs = [*parsed("train#dataset").data, *parsed("validate#dataset").data]
+    names = [(Path(pair["image"]).name, Path(pair["label"]).name) for pair in pairs]
+    assert names == [(f"ring_0{number}.nii.gz",) * 2 for number in (0, 1, 4, 5)]
+
+
 def test_evaluation_writes_the_metrics(bundle):
     files = "['configs/train.json','configs/evaluate.json']"
     run("--config_file", files, "--meta_file", "configs/metadata.json", "--labelled", 2, "--validation", 2)
