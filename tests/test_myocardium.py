@@ -174,6 +174,10 @@ def test_cells_are_computed_once_and_make_the_report(data, tmp_path):
     assert files[0].stat().st_mtime_ns == before
     assert again["table"] == results["table"]
     assert "Figure 7: the networks of lines20_labelled2_seed3 were not kept." in again["missing"]
+    kept = tmp_path / "networks" / "lines20_labelled2_seed4"  # as a run with another first seed keeps them
+    (tmp_path / "networks" / "lines20_labelled2_seed3").rename(kept)
+    other = myocardium.run(tmp_path, **options, repeats=3, only_report=True)
+    assert "Figure 7: the networks of lines20_labelled2_seed4 were not kept." in other["missing"]
     with pytest.raises(ValueError, match=r'computed with recipe "tuned" .now "paper"., whole_batches false'):
         myocardium.run(tmp_path, **options, repeats=2, recipe="paper")
 

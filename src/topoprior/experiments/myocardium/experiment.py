@@ -132,7 +132,9 @@ def run(
     verdicts = tables.verdicts(documents)
     quality = tables.quality(slices, plan.lines, seed=cells[0].seed)
 
-    hardest = max((cell for cell in cells if cell.seed == cells[0].seed), key=lambda cell: (cell.lines, -cell.labelled))
+    # The pictures need networks: those of the first seed of a run are kept, and a folder may hold several runs.
+    kept = {cell for cell in cells if (folder / "networks" / cell.name).is_dir()}
+    hardest = max(cells, key=lambda cell: (cell in kept, cell.lines, -cell.labelled, -cell.seed))
     shown = documents[cells.index(hardest)]
     pictures, absent = figures.results(slices, shown, folder / "networks" / hardest.name)
     pictures["figure8"] = figures.degradation(slices, hardest, plan.lines)
