@@ -114,6 +114,14 @@ def test_room_around_the_masks_changes_nothing(shape):
     assert padded.unique().numel() > 10
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_one_slice_has_the_skeleton_that_it_has_among_empty_ones(axis):
+    """Of a volume of one slice along its first axis scikit-image looks at four of the six sides of a voxel only."""
+    plane = np.array([[1, 0, 1, 1], [0, 1, 1, 1], [0, 1, 1, 1], [0, 1, 1, 1]], dtype=bool)
+    alone, among = np.expand_dims(plane, axis), np.stack([plane * 0, plane, plane * 0], axis) > 0
+    assert np.array_equal(skeleton(alone), skeleton(among).take([1], axis))
+
+
 def test_what_is_refused():
     with pytest.raises(ValueError, match=r"2 or 3 spatial axes, got masks of shape \(1, 1, 4\)"):
         cl_dice(torch.ones(1, 1, 4), torch.ones(1, 1, 4))
