@@ -169,6 +169,19 @@ def test_an_economy_reaches_the_loss(capsys, monkeypatch):
     ]
 
 
+def test_the_push_reaches_the_library(capsys):
+    leak = LABELS.copy()
+    leak[1:3, 5] = 2  # the lumen reaches the outside; of the wall there is no trace
+    np.save("leak.npy", np.eye(3)[leak].transpose(2, 0, 1).astype(np.float32))
+    for name, push, wrong in (("a.npy", (), ["wall 1,0"]), ("b.npy", ("--push", 1), [])):
+        words = ["refine", "leak.npy", "-o", name, *WORDS, "--max-steps", "40", *map(str, push), "--json"]
+        assert run(words) == 0
+        (row,) = json.loads(capsys.readouterr().out)["results"]
+        assert row["wrong_after"] == wrong
+        assert holds(np.load(name)) == (not wrong)
+    assert row["pixels_changed"] == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -191,7 +204,7 @@ def test_an_economy_reaches_the_loss(capsys, monkeypatch):
         ),
         ([*WORDS, "--channel", "1"], "--channel is for a single prior"),
         ([*WORDS, "--threshold", "0.4"], "no --threshold, got 0.4"),
-        ([*WORDS, "--push", "1"], "--push is for a single prior"),
+        ([*WORDS, "--push", "-1"], "push must be at least 0 and finite, got -1"),
         ([*WORDS, "--activation", "sigmoid"], "need a softmax"),
         ([*WORDS, "--probability", "p.png"], "a PNG holds one channel"),
         ([*WORDS, "--channel-axis", "5"], "there is no channel axis 5"),

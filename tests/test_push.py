@@ -209,6 +209,3 @@ def test_bad_pushes_are_refused():
             tp.refine_map(image, tp.BettiPrior(1, 1), push=push)
     with pytest.raises(TypeError, match="push must be a number, got True"):
         tp.refine(nn.Conv2d(1, 1, 1), image, tp.BettiPrior(1, 1), activation="sigmoid", push=True)
-    classes = tp.ClassPriors({"ring": (1, 1)}, classes=("background", "ring"))
-    with pytest.raises(ValueError, match="push must be left at 0 with class priors, got 1"):
-        tp.refine_map(torch.cat((1 - image, image), 1), classes, push=1)

@@ -21,6 +21,7 @@ from topoprior.losses.functional import betti_prior_loss, betti_prior_loss_from_
 from topoprior.priors.class_priors import ClassPriors, are_class_priors, resolve_class_priors
 from topoprior.priors.feasibility import check_reachable
 from topoprior.priors.unions import union_leads
+from topoprior.refinement.class_push import NearestLabels
 from topoprior.refinement.numbers import check_middle
 from topoprior.refinement.push import NearestEdit
 from topoprior.refinement.stopping import Verdict
@@ -62,8 +63,6 @@ def goal_of(prior: PriorLike | ClassPriorsLike, output: Tensor, settings: Settin
     if not are_class_priors(prior):
         nearest = NearestEdit(prior, settings.construction, settings.boundary, settings.rule.threshold)
         return ChannelGoal(prior, settings, nearest if settings.push else None)
-    if settings.push:
-        raise ValueError(f"push must be left at 0 with class priors, got {settings.push}: it takes single channels")
     (priors,) = resolve_class_priors(prior, output.shape[0], output.shape[1], output.ndim - 2)
     check_middle(settings.rule.threshold)
     if not settings.include_background:
@@ -71,7 +70,8 @@ def goal_of(prior: PriorLike | ClassPriorsLike, output: Tensor, settings: Settin
             "include_background=False has no use with class priors: they name their channels, and background has a "
             "prior only if they give it one"
         )
-    return ClassGoal(priors, settings)
+    nearest_labels = NearestLabels(priors, settings.construction, settings.boundary) if settings.push else None
+    return ClassGoal(priors, settings, nearest_labels)
 
 
 @dataclass(frozen=True)
@@ -145,12 +145,16 @@ class ClassGoal:
 
     priors: ClassPriors
     settings: Settings
+    nearest: NearestLabels | None = None  # if the push is on
 
     def topology(self, output: Tensor) -> tuple[Tensor, list[Verdict]]:
         """The loss of the sums of probabilities, the verdict on the label map."""
-        settings = self.settings
+        settings, values = self.settings, output.detach()
+        found = topology_of_labels(values.argmax(1), self.priors, settings.construction, settings.boundary)
+        error = int(found.error.sum())
+        pushed = self.nearest.push(output) if self.nearest is not None and error else None
         loss = class_prior_loss(
-            output,
+            output if pushed is None else torch.where(pushed.pixels[:, None], values, output),
             self.priors,
             construction=settings.construction,
             boundary=settings.boundary,
@@ -160,10 +164,9 @@ class ClassGoal:
             economy=settings.economy,
             threads=settings.threads,
         )
-        output = output.detach()
-        found = topology_of_labels(output.argmax(1), self.priors, settings.construction, settings.boundary)
-        error = int(found.error.sum())
-        return loss.view(1), [Verdict(found.betti, error, error == 0 and self._right_with_margin(output))]
+        if pushed is not None:
+            loss = loss + settings.push * pushed.distance
+        return loss.view(1), [Verdict(found.betti, error, error == 0 and self._right_with_margin(values))]
 
     def _right_with_margin(self, output: Tensor) -> bool:
         rule = self.settings.rule

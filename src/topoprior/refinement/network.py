@@ -81,6 +81,9 @@ def refine(
     **Beyond the paper**, and off by default, ``push`` lifts the first limit. While the mask has the wrong topology it
     adds to ``L_topo`` ``push`` times the distance to the nearest map found that has the right one: what the edit of
     `guarantee` costs. Its slope is 1 in all pixels of the edit, such as the way across a gap, whatever their values.
+    With `ClassPriors` it is an edit of the label map that heeds all of them, so no union is mended at the cost of a
+    class. Pushed is the summed probability of the classes that would do in a pixel, and while a pixel is being pushed
+    the bars have no say in it, because those of several unions together may hold it where it is.
 
     Args:
         network: Any module that maps ``image`` to ``(1, channel, *spatial)``.
@@ -107,9 +110,9 @@ def refine(
         max_bars: Only the longest bars of each dimension enter the loss; None for all.
         economy: What the loss may leave out of large volumes, see `topoprior.Economy`. The verdict on the topology is
             always exact: it looks at all pixels, or at the box of a ``region`` below ``threshold - margin``.
-        push: How hard to push towards the nearest map found with the wanted topology, see above; not with
-            `ClassPriors`. 0 is the paper's loss; at 1 every pixel of the edit is pushed as hard as one that sets a bar
-            of length 0.5. In 3-D tunnels may get no push, or a poor one, and a cavity is put where it costs least.
+        push: How hard to push towards the nearest map found with the wanted topology, see above. 0 is the paper's loss;
+            at 1 every pixel of the edit is pushed as hard as one that sets a bar of length 0.5. In 3-D tunnels may get
+            no push, or a poor one, and a cavity is put where it costs least.
         threshold: Probability at which the mask is cut.
         margin: The topology has to be right at ``threshold - margin`` and ``threshold + margin`` as well; with
             `ClassPriors`, if every union loses, or takes, the pixels that it leads or trails by up to ``2 * margin``.

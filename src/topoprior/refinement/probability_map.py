@@ -76,9 +76,9 @@ def refine_map(
         max_bars: Only the longest bars of each dimension enter the loss; None for all.
         economy: What the loss may leave out of large volumes, see `topoprior.Economy`. The verdict on the topology is
             always exact: it looks at all pixels, or at the box of a ``region`` below ``threshold - margin``.
-        push: How hard to push towards the nearest map found with the wanted topology, see above; not with
-            `ClassPriors`. 0 is the paper's loss; at 1 every pixel of the edit is pushed as hard as one that sets a bar
-            of length 0.5. In 3-D tunnels may get no push, or a poor one, and a cavity is put where it costs least.
+        push: How hard to push towards the nearest map found with the wanted topology, see above. 0 is the paper's loss;
+            at 1 every pixel of the edit is pushed as hard as one that sets a bar of length 0.5. In 3-D tunnels may get
+            no push, or a poor one, and a cavity is put where it costs least.
         threshold: Probability at which the mask is cut.
         margin: The topology has to be right at ``threshold - margin`` and ``threshold + margin`` as well.
         patience: For this many states in a row. None: all steps are taken, and the last state is kept, see `refine`.

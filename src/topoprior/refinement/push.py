@@ -11,6 +11,8 @@ and its slope is -1 or +1 in each of these pixels, however flat the map is: all 
 An edit is kept for as long as it would do, so that the push does not waver between two repairs that cost the same.
 Pixels that are on the right side of the threshold are not pushed any more. Once the topology is right there is no
 distance; to make the new bars long is for equation 3.
+
+Channels that have priors of their own are pushed one by one. For classes see `topoprior.refinement.class_push`.
 """
 
 from __future__ import annotations

@@ -235,7 +235,7 @@ def refine(
         construction=construction,
         boundary=boundary,
     )
-    _check_classes(wanted.classes, channel=channel, channel_axis=channel_axis, threshold=threshold, push=push)
+    _check_classes(wanted.classes, channel=channel, channel_axis=channel_axis, threshold=threshold)
     if network is None and dataset is None and wanted.classes is not None:
         refinement = replace(refinement, classes=len(wanted.classes))
     settings = refinement.settings()
@@ -286,7 +286,6 @@ def _check_classes(
     channel: int | None,
     channel_axis: int | None,
     threshold: float,
-    push: float | None,
 ) -> None:
     """Refuse options that make no sense with priors of classes, or without."""
     if classes is None and channel_axis is not None:
@@ -299,8 +298,6 @@ def _check_classes(
         raise ValueError(
             f"with priors of classes each pixel has its most probable class: no --threshold, got {threshold}"
         )
-    if push:
-        raise ValueError("--push is for a single prior, not for priors of classes; --guarantee is for both")
 
 
 @contextmanager
