@@ -140,7 +140,7 @@ class Economy:
             ValueError: If its shape or a value is wrong, or the economy does not fit it.
         """
         tensor = as_images(images).detach()
-        _check_range(tensor)
+        check_values(tensor, name="images")
         box, blocks = self.box(tensor), self.blocks(tensor.shape[2:])
         outside, inside = tensor.clone(), tensor[(slice(None), slice(None), *box)]
         outside[(slice(None), slice(None), *box)] = 0
@@ -200,7 +200,7 @@ def economical_diagrams(
     if economy.keeps_image:
         return diagrams_of(images, construction, boundary, dimensions, threads)
     values = images.detach()
-    _check_range(values)
+    check_values(values, name="input")  # what is left out too: no one else looks at it
     shape = values.shape[2:]
     box, blocks = economy.box(values), economy.blocks(shape)
     exact = values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
@@ -326,10 +326,3 @@ def _check_whole(name: str, value: int, *, least: int, got: object) -> None:
         raise TypeError(f"{name} must be whole numbers, got {got!r}")
     if value < least:
         raise ValueError(f"{name} must be at least {least}, got {got}")
-
-
-def _check_range(images: Tensor) -> None:
-    """`check_values` in one pass: what is left out must be probabilities as well, for it is no longer looked at."""
-    low, high = (bound.item() for bound in torch.aminmax(images))
-    if not (low >= 0 and high <= 1):  # written so that NaN fails too
-        check_values(images, name="input")

@@ -35,7 +35,8 @@ def union_probabilities(probability: Tensor, unions: Unions) -> Tensor:
     sums = torch.stack(
         [probability[:, union[0]] if len(union) == 1 else probability[:, list(union)].sum(1) for union in unions], 1
     )
-    return sums + (sums.clamp(max=1) - sums).detach()
+    sums.detach().clamp_(max=1)  # the same memory, out of sight of autograd
+    return sums
 
 
 def union_masks(labels: Tensor, unions: Unions, classes: int) -> Tensor:

@@ -113,12 +113,13 @@ def as_plain_tensor(images: Images, *, name: str) -> Tensor:
 
 def check_values(values: Tensor, *, name: str = "images", hint: str = f"{LOGITS_HINT}, {LOSS_HINT}") -> None:
     """Raise ``ValueError`` unless all values are finite and in [0, 1]; the message tells what to do about logits."""
+    low, high = (bound.item() for bound in torch.aminmax(values))
+    if low >= 0 and high <= 1:  # in one pass; NaN fails too
+        return
     if not bool(torch.isfinite(values).all()):
         bad = values[~torch.isfinite(values)][0].item()
         raise ValueError(f"{name} must hold finite values in [0, 1], got {bad}")
-    low, high = (bound.item() for bound in torch.aminmax(values))
-    if low < 0 or high > 1:
-        raise ValueError(f"{name} must hold probabilities in [0, 1], got values from {low} to {high}: {hint}")
+    raise ValueError(f"{name} must hold probabilities in [0, 1], got values from {low} to {high}: {hint}")
 
 
 def dimension_mask(dimensions: Iterable[int] | None, spatial_axes: int) -> int:
