@@ -195,6 +195,18 @@ def test_from_diagrams_is_the_same():
         betti_prior_loss_from_diagrams(diagrams, BettiPrior(1))
 
 
+def test_bars_that_were_not_computed_are_not_taken_for_absent_ones():
+    """Without its loops the image below would have what is wanted, a loss of 0."""
+    ring = torch.ones(1, 1, 3, 4)
+    ring[..., 1, 1] = 0
+    components, no_loop = tp.persistence(ring, dimensions=(0,)), BettiPrior(1, 0)
+    for diagrams in (components, tp.persistence(ring).select(dimension=0)):
+        with pytest.raises(ValueError, match=r"every dimension that the prior cares about, got \(0,\) without \[1\]"):
+            betti_prior_loss_from_diagrams(diagrams, no_loop)
+    assert betti_prior_loss_from_diagrams(components, BettiPrior(1, None)) == 0
+    assert betti_prior_loss_from_diagrams(tp.persistence(ring).select(image=0), no_loop) == 1
+
+
 @pytest.mark.parametrize("reduction", ["mean", "none"])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
 def test_dtype_is_kept_and_half_precision_is_summed_in_float32(dtype, reduction):

@@ -215,7 +215,7 @@ def economical_diagrams(
     )
     origin = [one.start - before * block for one, (before, _), block in zip(box, zeros, blocks, strict=True)]
     values_there = _read_blocks(images, pairs.places, small.shape[2:], origin, box, blocks, economy.pooling)
-    return diagrams_from(values_there, pairs, small.shape, construction, boundary)
+    return diagrams_from(values_there, pairs, small.shape, construction, boundary, dimensions)
 
 
 def pool(images: Tensor, blocks: Sequence[int], pooling: Pooling) -> Tensor:

@@ -98,17 +98,22 @@ def betti_prior_loss_from_diagrams(
 ) -> Tensor:
     """`betti_prior_loss` of diagrams that exist already, for callers that need the bars as well.
 
-    ``diagrams`` must hold every dimension that the prior cares about: a dimension left out looks like one without bars.
     ``min_persistence`` is that of `topoprior.Economy`.
 
     Raises:
         TypeError: If ``prior`` holds anything but `BettiPrior`.
-        ValueError: If the priors do not fit the diagrams or ask for nothing, or an option is unknown.
+        ValueError: If the priors do not fit the diagrams, care about a dimension that was not computed or ask for
+            nothing, or an option is unknown.
     """
     check_loss_options(power, essential, max_bars, reduction)
     check_min_persistence(min_persistence)
     wanted = resolve_priors(prior, diagrams.shape[0], diagrams.shape[1], diagrams.spatial_axes)
     check_asks(prior, boundary=diagrams.boundary, essential=essential)
+    absent = [k for k in range(diagrams.spatial_axes) if wanted.dimensions >> k & 1 and k not in diagrams.dimensions]
+    if absent:  # it would look like one without bars
+        raise ValueError(
+            f"diagrams must hold every dimension that the prior cares about, got {diagrams.dimensions} without {absent}"
+        )
     return _loss(diagrams, wanted, power, essential, max_bars, min_persistence, reduction)
 
 

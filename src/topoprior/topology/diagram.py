@@ -35,6 +35,7 @@ class PersistenceDiagrams:
         birth_index: Flat index, in C order, of the pixel that gives birth inside its own image; -1 for the outside.
         death_index: The same for the death; -1 for the essential component.
         shape: Shape of the images, ``(batch, channel, *spatial)``.
+        dimensions: Homology dimensions that were computed, or selected; of others nothing is known.
         construction: ``"T"`` or ``"V"``.
         boundary: ``"background"`` or ``"foreground"``.
     """
@@ -47,6 +48,7 @@ class PersistenceDiagrams:
     birth_index: Tensor
     death_index: Tensor
     shape: tuple[int, ...]
+    dimensions: tuple[int, ...]
     construction: Construction
     boundary: Boundary
 
@@ -92,6 +94,7 @@ class PersistenceDiagrams:
             rank=self.rank[chosen],
             birth_index=self.birth_index[chosen],
             death_index=self.death_index[chosen],
+            dimensions=tuple(k for k in self.dimensions if dimension in (None, k)),
         )
 
     def betti_numbers(self, p: float = 0.5) -> Tensor:
@@ -174,13 +177,13 @@ def diagrams_of(
         stack, construction=construction, boundary=boundary, dimensions=dimensions, threads=threads
     )
     values = stack.reshape(-1).index_select(0, pairs.places.reshape(-1)).view(pairs.places.shape)
-    return diagrams_from(values, pairs, images.shape, construction, boundary)
+    return diagrams_from(values, pairs, images.shape, construction, boundary, dimensions)
 
 
 def diagrams_from(
-    values: Tensor, pairs: Pairs, shape: Sequence[int], construction: Construction, boundary: Boundary
+    values: Tensor, pairs: Pairs, shape: Sequence[int], construction: Construction, boundary: Boundary, dimensions: int
 ) -> PersistenceDiagrams:
-    """Diagrams of pairs whose ends have these ``values``, shape ``(2, bars)``.
+    """Diagrams of pairs of these ``dimensions``, a bit mask, whose ends have these ``values``, shape ``(2, bars)``.
 
     Where there is no pixel, the birth of the outside is 1 and all else 0, whatever ``values`` says there.
     """
@@ -196,6 +199,7 @@ def diagrams_from(
         birth_index=pairs.ends[0],
         death_index=pairs.ends[1],
         shape=tuple(shape),
+        dimensions=tuple(k for k in range(len(shape) - 2) if dimensions >> k & 1),
         construction=construction,
         boundary=boundary,
     )

@@ -135,7 +135,8 @@ def from_arrays(
         rank=torch.cat([torch.arange(len(bars)) for _, _, bars in groups]),
         birth_index=nowhere,
         death_index=nowhere.clone(),
-        shape=_checked_shape(shape, len(arrays), axes.pop()),
+        shape=_checked_shape(shape, len(arrays), len(arrays[0])),
+        dimensions=tuple(range(len(arrays[0]))),
         construction=construction,
         boundary=boundary,
     )
