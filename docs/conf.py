@@ -24,6 +24,8 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "command_reference",
     "docstring_names",
+    "gallery",
+    "mentions",
     "repository_links",
     "result_table",
 ]
@@ -31,6 +33,7 @@ templates_path = ["_templates"]
 exclude_patterns = ["_build"]
 
 # Pages
+smartquotes_action = "qe"  # quotes and ellipses; two hyphens begin an option and stay two
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 4  # links to headings as on the code host
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
@@ -72,12 +75,14 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "filename_pattern": r"/plot_",
-    "within_subsection_order": "ExampleTitleSortKey",
+    "within_subsection_order": "gallery.place",
     "download_all_examples": False,
     "show_memory": False,
     "show_signature": False,
     "remove_config_comments": True,
-    "image_scrapers": ("gallery_pictures",),
+    "image_scrapers": ("gallery",),
+    "write_computation_times": False,  # pages for nobody, which the search would find
+    "min_reported_time": 3600,
     "abort_on_example_error": True,
 }
 

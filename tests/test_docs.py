@@ -114,3 +114,19 @@ def test_a_command_that_fails_or_prints_other_words_ends_the_run():
         run_commands("$ false\n", "page:1")
     with pytest.raises(SystemExit, match="printed\none\n\nwhere the page has\ntwo"):
         run_commands("$ echo one\ntwo\n", "page:1")
+
+
+def test_code_in_a_sentence_leads_to_what_is_documented():
+    documented = runpy.run_path(str(DOCS / "_extensions" / "documented_name.py"))["documented"]
+    objects = {
+        *("topoprior.refine", "topoprior.metrics.dice", "topoprior.baselines.Components"),
+        *("topoprior.integrations.monai.BettiPriorLoss", "topoprior.BettiPriorLoss", "topoprior.Economy.region"),
+        *("topoprior.a.Table", "topoprior.b.Table"),
+    }
+    assert documented("tp.refine(network, image)", objects) == "topoprior.refine"
+    assert documented("refine", objects) == "topoprior.refine"
+    assert documented("topoprior.metrics.dice", objects) == documented("metrics.dice(a, b)", objects)
+    assert documented("Components(radius=(1, 2))", objects) == "topoprior.baselines.Components"
+    assert documented("BettiPriorLoss", objects) == "topoprior.BettiPriorLoss"
+    for other in ("region", "Table", "dice", "refine maps", "--prior 1,1", "image >= p", "refine-many"):
+        assert documented(other, objects) is None
