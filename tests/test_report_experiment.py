@@ -76,7 +76,7 @@ def test_the_page_holds_all_and_needs_nothing_else(tmp_path):
         assert words in html
     assert "<strong>91.5</strong>" in html
     assert html.count("<strong>") == 2  # and the word about what is missing
-    assert "<caption>Digits read right, in percent</caption>" in html
+    assert "<caption><span>Digits read right, in percent</span></caption>" in html
     assert all("scope" in heading for heading in outline.all("th"))
     assert [heading["class"] for heading in outline.all("th") if "class" in heading] == ["text"]  # the remark
     targets = {attributes["id"] for _, attributes in outline.tags if "id" in attributes}
