@@ -75,25 +75,41 @@ DISC = in_boxes((16, 20), ((2, 2), (14, 14)), ((4, 14), (8, 18)))
 BLOCK = in_boxes((13, 14), ((2, 2), (11, 12)))
 
 STUCK = {
-    "a gap of background in the ring": (gap(BG), HEART, 2),
     "a gap where the cavity leaks": (gap(LV), HEART, 2),
     "a gap where the right ventricle is": (gap(RV), HEART, 4),
     "a cavity that is all wall": (without(LV, MYO), HEART, 1),
     "a ventricle that is all background": (without(RV, BG), HEART, 1),
     "a ventricle that is all wall": (without(RV, MYO), HEART, 2),
-    "a ring without its inside": (without(LV, BG), HEART, 10),
     "a hole to open": (DISC, RING, 1),
     "a hole to open for the background, which has a prior": (BLOCK, GROUND, 1),
     "a shell without a cavity": (ball(1), SHELL, 1),
+}
+# Here some class or union leaves a trace. The loss alone gets there after 74, 431 and 240 steps.
+SLOW = {
+    "a gap of background in the ring": (gap(BG), HEART, 2),
+    "a ring without its inside": (without(LV, BG), HEART, 10),
     "a shell around background": (ball(0), SHELL, 57),
 }
 
 
 @pytest.mark.parametrize("case", STUCK)
 def test_the_push_does_what_the_loss_alone_cannot(case):
+    """Nor does it in 500 steps; these take too long for a test."""
     labels, priors, pixels = STUCK[case]
     stuck = tp.refine_map(hard(labels, priors), priors, max_steps=40)
-    assert (stuck.succeeded, stuck.stop_reason) == (False, "no more steps")
+    assert (stuck.succeeded, stuck.stop_reason, stuck.best_step) == (False, "no more steps", 0)
+    assert stuck.pixels_changed == 0
+    check_pushed(labels, priors, pixels)
+
+
+@pytest.mark.parametrize("case", SLOW)
+def test_the_push_is_faster_where_there_is_a_trace(case):
+    labels, priors, pixels = SLOW[case]
+    assert not tp.refine_map(hard(labels, priors), priors, max_steps=40).succeeded
+    check_pushed(labels, priors, pixels)
+
+
+def check_pushed(labels, priors, pixels):
     result = tp.refine_map(hard(labels, priors), priors, max_steps=40, push=1)
     assert (result.succeeded, result.stop_reason) == (True, "topology right")
     assert tp.class_topology(result.output, priors).success.all()
@@ -122,7 +138,7 @@ class Painter(nn.Module):
 
 
 @pytest.mark.parametrize(
-    "case", ["a gap of background in the ring", "a gap where the right ventricle is", "a cavity that is all wall"]
+    "case", ["a gap where the cavity leaks", "a gap where the right ventricle is", "a cavity that is all wall"]
 )
 def test_a_network_is_pushed_too(case):
     labels, priors, _ = STUCK[case]
