@@ -8,7 +8,11 @@ from PIL import Image
 
 from topoprior import phantoms
 
+# Seeded: with nnUNet_n_proc_DA=0 augmentation draws in the same process, and a training repeats.
 TRAINER = """
+import random
+
+import numpy as np
 import torch
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from topoprior.integrations.nnunet.training import BettiPriorMixin
@@ -16,6 +20,8 @@ from topoprior.integrations.nnunet.training import BettiPriorMixin
 class nnUNetTrainerTiny(BettiPriorMixin, nnUNetTrainer):
     def __init__(self, plans, configuration, fold, dataset_json, device=torch.device("cuda")):
         super().__init__(plans, configuration, fold, dataset_json, device)
+        for seed in (random.seed, np.random.seed, torch.manual_seed):
+            seed(0)
         self.num_epochs, self.num_iterations_per_epoch, self.num_val_iterations_per_epoch = {epochs}, {steps}, 2
 """
 PLAIN = {"labels": {"background": 0, "wall": 1, "cavity": 2}}

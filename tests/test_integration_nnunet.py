@@ -3,6 +3,7 @@
 tests/test_integration_nnunet_training.py has the trainer; test_integration_nnunet_end_to_end.py runs nnU-Net itself.
 """
 
+import dataclasses
 import json
 import pickle
 import subprocess
@@ -17,12 +18,13 @@ from torch import nn
 import topoprior as tp
 from nnunet_data import AFFINE, NESTED, PLAIN
 from topoprior.cli import run
-from topoprior.integrations.nnunet import TRAINERS
+from topoprior.integrations.nnunet import TRAINERS, regions
 from topoprior.integrations.nnunet.geometry import affine_of, in_file_order, read_properties
 from topoprior.integrations.nnunet.image_files import channel_file
 from topoprior.integrations.nnunet.labels import Labels, find_dataset
 from topoprior.integrations.nnunet.model import Model
 from topoprior.integrations.nnunet.predictions import read_prediction, refine_prediction, write_prediction
+from topoprior.integrations.nnunet.regions import completed_regions
 from topoprior.integrations.nnunet.windows import InWindows
 
 
@@ -196,6 +198,56 @@ class TestPredictions:
         result = refine_prediction(found, prior, max_steps=0, guarantee=True)
         assert result.betti_after.tolist() == [[[2, 0, 0]]]
         assert (result.succeeded, result.stop_reason) == (True, "edited")
+
+    def test_guarantee_of_regions_makes_all_of_them_right_together(self, tmp_path):
+        """Each channel is right by itself, with nothing to edit. But in the label map the core is beside the whole."""
+        array = np.full((2, 1, 6, 9), 0.1, np.float32)
+        array[0, 0, 1:5, 1:3] = 0.9
+        array[1, 0, 1:5, 6:8] = 0.6
+        found = read_prediction(save_case(tmp_path / "out", "case", array, {"spacing": (999, 1, 1)}, NESTED))
+        prior = found.labels.priors({"whole": "1,0", "core": "1,0"})
+        result = refine_prediction(found, prior, max_steps=0, guarantee=True)
+        assert (result.succeeded, result.stop_reason) == (True, "edited")
+        assert result.betti_after.tolist() == [[[1, 0], [1, 0]]]
+        told = found.labels.numbers(result.output[0, 1:].numpy() >= 0.5)
+        np.testing.assert_array_equal(told, result.labels[0])
+
+    def test_guarantee_of_regions_begins_anew_where_refinement_has_led_away(self, tmp_path):
+        array = np.full((2, 1, 12, 13), 0.1, np.float32)
+        array[0, 0, 1:11, 1:12] = 0.9
+        array[:, 0, 5, 5] = 0.4  # a hole
+        array[1, 0, 4:8, 4:8] = 0.8
+        array[1, 0, 5, 5] = 0.4
+        found = read_prediction(save_case(tmp_path / "out", "case", array, {"spacing": (999, 1, 1)}, NESTED))
+        prior = found.labels.priors({"whole": "1,0", "core": "1,0"})
+        result = refine_prediction(found, prior, max_steps=0)
+        assert result.betti_before.tolist() == [[[1, 1], [1, 1]]]
+        spoilt = result.output.clone()
+        spoilt[:, 1:, ::2, ::2] = 0.1
+        led_away = dataclasses.replace(result, output=spoilt, betti_after=result.betti_after + 20)
+        conventions = {"construction": "T", "boundary": "background", "threshold": 0.5}
+        mended = completed_regions(led_away, prior, found.labels, conventions)
+        assert mended.succeeded
+        assert mended.pixels_changed == 1
+
+    @pytest.mark.parametrize("level", [0.5, 0.3])
+    def test_label_maps_of_regions_are_edited_as_those_of_classes(self, level):
+        dataset = {"background": 0, "whole": [1, 2, 3], "core": [2, 3], "active": [3]}
+        labels = Labels.of({"labels": dataset, "regions_class_order": [1, 2, 3]})
+        random = torch.Generator().manual_seed(0)
+        channels = torch.rand(1, 3, 20, 31, generator=random).round(decimals=1)  # often the level itself
+        level = torch.tensor(level).item()
+        before = torch.from_numpy(labels.numbers((channels[0] >= level).numpy()))[None]
+        classes = regions._classes(channels, level)
+        torch.testing.assert_close(classes.argmax(1), before)
+        torch.testing.assert_close(classes.sum(1), torch.ones(1, 20, 31))
+        after = torch.where(torch.rand(before.shape, generator=random) < 0.5, before, before.flip(1))
+        found = regions._leading(channels, before, after, labels, level)
+        np.testing.assert_array_equal(labels.numbers((found[0] >= level).numpy()), after[0])
+        same = (before == after)[:, None].expand_as(channels)
+        assert torch.equal(found[same], channels[same])
+        values = {one: "1,0" for one in dataset if one != "background"}
+        assert regions._of_classes(labels.priors(values), labels).unions == ((3,), (2, 3), (1, 2, 3))
 
     def test_priors_of_regions_have_no_unions(self, tmp_path):
         found = read_prediction(self.regions(tmp_path))
