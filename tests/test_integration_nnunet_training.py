@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.multiprocessing import start_processes
 
 import topoprior as tp
 from nnunet_data import NESTED, PLAIN
 from topoprior.integrations.nnunet.asked import Asked
 from topoprior.integrations.nnunet.labels import Labels
-from topoprior.integrations.nnunet.loss import PriorLoss
+from topoprior.integrations.nnunet.loss import PriorLoss, Tally
 from topoprior.integrations.nnunet.settings import PriorSettings, settings_file
 from topoprior.integrations.nnunet.training import BettiPriorMixin
 
@@ -335,6 +336,15 @@ class TestTraining:
         with pytest.raises(RuntimeError, match="asked of none of the 10 patches of this epoch"):
             self.epochs(trainer, images, masks)
 
+    def test_processes_tell_what_they_have_seen_together(self, tmp_path):
+        """As nnU-Net with several GPUs, but by gloo. One of two processes was asked of nothing, and does not stop."""
+        start_processes(_one_of_two, (tmp_path,), nprocs=2, start_method="fork")
+        told = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)]
+        assert told[0]["lines"][-1] == "topology (training): loss 2.0000, asked of 3 of 9 patches, weight 0.01"
+        assert [one["stopped"] for one in told] == [False, False]
+        assert [one["nothing"] for one in told] == ["the prior was asked of none of the 9 patches"] * 2
+        assert [one["files"] for one in told] == [["topoprior.json"], []]
+
     def test_settings_that_do_not_fit_are_named(self, tmp_path):
         with pytest.raises(ValueError, match=r"topoprior.json: .*'liver'"):
             self.trainer(tmp_path, {"priors": {"liver": "1,1"}})
@@ -342,6 +352,31 @@ class TestTraining:
     def test_no_settings(self, tmp_path):
         with pytest.raises(FileNotFoundError, match="needs to know which topology is wanted"):
             WithPrior(tmp_path, PLAIN)._build_loss()
+
+
+def _one_of_two(rank, folder):
+    home = folder / f"of_{rank}"
+    home.mkdir()
+    torch.distributed.init_process_group("gloo", init_method=f"file://{folder / 'meeting'}", rank=rank, world_size=2)
+    (home / "topoprior.json").write_text('{"priors": {"ring": "1,1"}, "start": 0, "full": 0}')
+    trainer = WithPrior(home, {"labels": {"background": 0, "ring": 1}})
+    trainer.local_rank, trainer.is_ddp = rank, True
+    trainer.loss = trainer._build_loss()
+    trainer.on_train_epoch_start()
+    told = {"stopped": False, "nothing": None, "files": [path.name for path in (home / "fold_0").iterdir()]}
+    trainer.loss.tally = Tally(6.0, 3, 4) if rank else Tally(0.0, 0, 5)
+    try:
+        trainer.on_train_epoch_end([])
+    except RuntimeError:
+        told["stopped"] = True
+    told["lines"] = list(trainer.lines)
+    trainer.loss.tally = Tally(0.0, 0, 4 + rank)
+    try:
+        trainer.on_train_epoch_end([])
+    except RuntimeError as error:
+        told["nothing"] = str(error).partition(" of this epoch")[0]
+    (folder / f"{rank}.json").write_text(json.dumps(told))
+    torch.distributed.destroy_process_group()
 
 
 class _Squeezed(nn.Module):
