@@ -50,6 +50,8 @@ def test_a_selection_keeps_what_belongs_together():
         ({"priors": ((RING,), (RING, RING), (RING,))}, ValueError, "one per class for every case"),
         ({"spacing": (1.0,)}, ValueError, r"one positive number per spatial axis, got \(1.0,\)"),
         ({"spacing": (1.0, 0.0)}, ValueError, r"one positive number per spatial axis, got \(1.0, 0.0\)"),
+        ({"spacing": (float("nan"), 1.0)}, ValueError, r"one positive number per spatial axis, got \(nan, 1.0\)"),
+        ({"spacing": (1.0, float("inf"))}, ValueError, r"one positive number per spatial axis, got \(1.0, inf\)"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(change, kind, message):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 import torch
@@ -71,7 +72,7 @@ class Cases:
             raise ValueError("priors must be one per class for every case, or ClassPriors of the same classes for all")
         if not self.spacing:
             object.__setattr__(self, "spacing", (1.0,) * len(self.spatial))
-        if len(self.spacing) != len(self.spatial) or min(self.spacing) <= 0:
+        if len(self.spacing) != len(self.spatial) or not all(0 < size < inf for size in self.spacing):
             raise ValueError(f"spacing must be one positive number per spatial axis, got {self.spacing}")
 
     def __len__(self) -> int:
