@@ -3,7 +3,6 @@
 import ast
 import subprocess
 import sys
-import time
 import typing
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import topoprior
 import topoprior.cli
 from topoprior.cli import run
 from topoprior.cli.arguments import options
-from topoprior.cli.refine.command import refine
+from topoprior.cli.refine import options as of_refine
 from topoprior.imaging import networks
 from topoprior.topology import filtration
 
@@ -36,15 +35,16 @@ def call(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("arguments", [["--help"], *([command, "--help"] for command in COMMANDS), ["--version"]])
 def test_help_answers_at_once_and_loads_no_torch(arguments):
     code = (
-        "import sys; from topoprior.cli import run; status = run(sys.argv[1:]); "
-        "print(sorted({'torch', 'numpy', 'nibabel', 'matplotlib', 'PIL', 'monai'} & set(sys.modules)), status)"
+        "import sys, time; from topoprior.cli import run; status = run(sys.argv[1:]); "
+        "print(sorted({'torch', 'numpy', 'nibabel', 'matplotlib', 'PIL', 'monai'} & set(sys.modules)), status); "
+        "print(time.process_time())"
     )
-    start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60, check=True
     )
-    assert done.stdout.splitlines()[-1] == "[] 0"
-    assert time.perf_counter() - start < 3  # about 0.15 s; ten times that on a busy machine is still no torch
+    *_, told, seconds = done.stdout.splitlines()
+    assert told == "[] 0"
+    assert float(seconds) < 1.5  # of the processor, whatever else runs on the machine; about 0.3
 
 
 def test_the_commands_are_listed_with_what_they_do(capsys):
@@ -123,9 +123,8 @@ def test_the_words_are_those_of_the_library():
     """The commands repeat the words, since importing them from the library would import torch."""
     for ours, theirs in ((options.Construction, filtration.Construction), (options.Boundary, filtration.Boundary)):
         assert typing.get_args(typing.get_args(ours)[0]) == typing.get_args(theirs)
-    hints = typing.get_type_hints(refine, include_extras=False)
-    assert set(typing.get_args(typing.get_args(hints["normalise"])[0])) == set(typing.get_args(networks.Normalisation))
-    words = set(typing.get_args(typing.get_args(hints["activation"])[0]))
+    assert set(typing.get_args(of_refine.Normalisation)) == set(typing.get_args(networks.Normalisation))
+    words = set(typing.get_args(of_refine.Activation))
     assert words == {"none", *typing.get_args(networks.Activation)}
 
 

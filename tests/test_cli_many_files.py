@@ -13,7 +13,7 @@ import pytest
 
 import topoprior
 from topoprior.cli import run
-from topoprior.cli.refine.refiners import MapRefiner
+from topoprior.cli.refine.maps import MapRefiner
 
 JOURNAL = ".topoprior-refine.jsonl"
 

@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 
 import topoprior
 from topoprior.cli import run
-from topoprior.cli.refine.command import refine
+from topoprior.cli.refine.options import MethodOptions
 from topoprior.imaging import networks
 from topoprior.refinement import network
 
@@ -372,7 +372,7 @@ def no_work(monkeypatch):
     def fail(*_: object, **__: object) -> None:
         pytest.fail("work began before everything was checked")
 
-    monkeypatch.setattr("topoprior.cli.refine.refiners.MapRefiner.__call__", fail)
+    monkeypatch.setattr("topoprior.cli.refine.maps.MapRefiner.__call__", fail)
 
 
 @pytest.mark.usefixtures("no_work")
@@ -500,7 +500,7 @@ def test_overwrite(tmp_path, capsys):
 
 
 def test_the_stated_defaults_are_those_of_the_library():
-    hints = typing.get_type_hints(refine, include_extras=True)
+    hints = typing.get_type_hints(MethodOptions, include_extras=True)
     of_map = {name: each.default for name, each in inspect.signature(topoprior.refine_map).parameters.items()}
     of_network = {name: each.default for name, each in inspect.signature(topoprior.refine).parameters.items()}
     for name in ("weight", "margin"):

@@ -125,7 +125,7 @@ def test_a_network_and_what_its_checkpoint_says(capsys, monkeypatch):
     np.save("image.npy", image)
     recipe = Recipe(preparation=Preparation(size=(9, 12), normalisation="none"), classes={"wall": (3,), "lumen": (7,)})
     loaded = networks.LoadedNetwork(Shades(), "softmax", "none", recipe.as_metadata())
-    monkeypatch.setattr("topoprior.cli.refine.refiners.load", lambda _: loaded)
+    monkeypatch.setattr("topoprior.cli.refine.choice.load", lambda _: loaded)
     words = [
         "--prior",
         "wall=1,1",
@@ -146,7 +146,7 @@ def test_a_network_and_what_its_checkpoint_says(capsys, monkeypatch):
     assert (
         "the network's output has 3 channels, but there are 4 classes: BG, wall, lumen, fat" in capsys.readouterr().err
     )
-    monkeypatch.setattr("topoprior.cli.refine.refiners.load", lambda _: networks.LoadedNetwork(Shades(), "sigmoid"))
+    monkeypatch.setattr("topoprior.cli.refine.choice.load", lambda _: networks.LoadedNetwork(Shades(), "sigmoid"))
     assert run(["refine", "image.npy", "-o", "a.npy", *map(str, words), "--classes", *CLASSES]) == 1
     assert "priors of classes need a softmax over the channels" in capsys.readouterr().err
 

@@ -14,7 +14,8 @@ import pytest
 
 import toy_experiment
 from topoprior.cli import run
-from topoprior.cli.reproduce.command import Common, _command, reproduce
+from topoprior.cli.reproduce.command import reproduce
+from topoprior.cli.reproduce.experiment import Common, command_line
 
 # The experiments of the package, each with an option of its own.
 OWN_OPTIONS = {
@@ -211,7 +212,7 @@ def test_the_command_in_the_report_names_no_folder_of_this_machine():
     options = {"preset": "paper", "jobs": 4, "data": Path("/home/me/my scans"), "lines": [2, 4], "digits": None}
     options |= {"only_report": True, "label": 0, "other": False}
     assert (
-        _command("mnist", Path("/home/me/out"), options)
+        command_line("mnist", Path("/home/me/out"), options)
         == "topoprior reproduce mnist --preset paper --data 'my scans' --lines 2 4 --only-report --label 0 -o out"
     )
     assert Common().preset == "quick"

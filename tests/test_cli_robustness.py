@@ -100,7 +100,7 @@ def test_the_table_the_figure_and_the_file(folders, tmp_path, capsys):
 def test_what_is_done_is_not_done_again(folders, tmp_path, capsys, monkeypatch):
     words = (*folders, "--levels", "0", "0.1", "--max-steps", "5", "--journal", str(tmp_path / "run.jsonl"))
     before = told(capsys, *words)
-    monkeypatch.setattr("topoprior.cli.refine.refiners.MapRefiner.__call__", None)
+    monkeypatch.setattr("topoprior.cli.refine.maps.MapRefiner.__call__", None)
     assert told(capsys, *words) == before
     assert "was begun with corruption_seed 0, now it is 1" in refused(capsys, *words, "--seed", "1")
 

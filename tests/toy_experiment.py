@@ -12,7 +12,8 @@ import torch
 
 import topoprior as tp
 from topoprior.cli import main
-from topoprior.cli.reproduce.command import _COMMON, Common, _reproduce, reproduce
+from topoprior.cli.reproduce.command import reproduce
+from topoprior.cli.reproduce.experiment import COMMON, Common, run_experiment
 from topoprior.experiments.cell_documents import provenance
 from topoprior.experiments.cells import compute
 from topoprior.experiments.folder import open_folder, write_results
@@ -105,9 +106,9 @@ def run(
     return results
 
 
-def toy(*, data: Path | None = None, steps: int = 20, common: Common = _COMMON) -> None:
+def toy(*, data: Path | None = None, steps: int = 20, common: Common = COMMON) -> None:
     """A toy."""
-    _reproduce("toy", run, common, data=data, steps=steps)
+    run_experiment("toy", run, common, data=data, steps=steps)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,9 @@ from typing import Annotated, Any, Literal
 from cyclopts import Group, Parameter
 
 Files = Annotated[list[Path], Parameter(name="FILE", help="Images: .nii, .nii.gz, .png or .npy; or folders of them.")]
+MaskOutput = Annotated[
+    Path, Parameter(name=("--output", "-o"), help="The mask (uint8): a file for one input, a folder for several.")
+]
 Construction = Annotated[
     Literal["T", "V"],
     Parameter(help="Which pixels touch. T: at corners too (8 / 26 neighbours); V: at faces only (4 / 6)."),
@@ -18,6 +21,22 @@ Boundary = Annotated[
         "foreground: all that touches the frame is one component, and closes its loops through it."
     ),
 ]
+HOW = Group("How", sort_key=4)
+
+
+@Parameter(name="*", group=HOW)
+@dataclass(frozen=True)
+class Conventions:
+    """What is connected, where a command has a group of options for how it works."""
+
+    construction: Construction = "T"
+    boundary: Boundary = "background"
+
+    def arguments(self) -> dict[str, Any]:
+        """As keywords."""
+        return asdict(self)
+
+
 Preset = Literal["short-axis-heart", "cortical-shell", "cortical-solid", "vascular-tree", "ring", "ball"]
 Classes = Annotated[
     list[str] | None,

@@ -1,6 +1,6 @@
 """Where the files that a command writes go: one file, or a folder with one for each input."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 
@@ -55,3 +55,23 @@ def make_folder(folder: Path) -> None:
     if not folder.is_dir():
         check_new_file(folder)
         folder.mkdir()
+
+
+def check_new_files(files: Mapping[str, Path | None], *, overwrite: bool) -> None:
+    """Refuse files to write whose names have other endings, or that exist and may not be written over.
+
+    Args:
+        files: By their endings; None where none is written.
+        overwrite: Whether they may exist.
+
+    Raises:
+        OSError: If one exists or cannot be written.
+        ValueError: If a name ends otherwise.
+    """
+    from topoprior.imaging.new_file import check_new_file
+
+    for ending, path in files.items():
+        if path is not None and path.suffix.lower() != ending:
+            raise ValueError(f"{path}: the name must end in {ending}")
+        if path is not None:
+            check_new_file(path, overwrite=overwrite)

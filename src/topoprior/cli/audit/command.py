@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Group, Parameter
 
 from topoprior.cli.arguments.options import (
-    Boundary,
-    Construction,
+    Conventions,
     Csv,
     Journal,
     Json,
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 _LABELS = Group("What the files hold", sort_key=1)
 _WANTED = Group("Priors", sort_key=2)
 _REPORT = Group("What is written", sort_key=3)
-_METHOD = Group("How", sort_key=4)
 _SHOWN = 20  # breakers on the screen
 
 
@@ -95,8 +93,7 @@ def audit(
             "has a column for each class and union, as refine takes it; a folder gets a table for each.",
         ),
     ] = None,
-    construction: Annotated[Construction, Parameter(group=_METHOD)] = "T",
-    boundary: Annotated[Boundary, Parameter(group=_METHOD)] = "background",
+    conventions: Conventions = Conventions(),  # noqa: B008  # frozen
     workers: Workers = Workers(),  # noqa: B008  # frozen
     journal: Journal = None,
     overwrite: Overwrite = False,
@@ -125,7 +122,7 @@ def audit(
     stated = stated_classes(classes, labels[0]) if threshold is None else None
     given = given_priors(prior)
     if stated is not None:
-        judged_priors(given, list(stated), axes=None, boundary=boundary)  # before hours of work
+        judged_priors(given, list(stated), axes=None, boundary=conventions.boundary)  # before hours of work
     if priors is not None and stated is not None:
         read_class_prior_table(priors, (BACKGROUND, *stated))
     elif priors is not None:
@@ -136,7 +133,7 @@ def audit(
     counted, failures = count(counter, files, **workers.arguments(), journal=journal, overwrite=overwrite)
     if not counted:
         check_all_done(failures, total=len(files))
-    setting = Setting(construction, boundary)
+    setting = Setting(conventions.construction, conventions.boundary)
     findings = findings_of(counter, counted, given=given, table=priors, share=coverage, setting=setting)
     if output is not None:
         _write_priors(output, findings, overwrite=overwrite)

@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Group, Parameter
 
 from topoprior.cli.arguments.options import (
-    Boundary,
-    Construction,
+    HOW,
+    Conventions,
     Journal,
     Json,
     Overwrite,
     Slices,
     Workers,
 )
+from topoprior.cli.arguments.places import check_new_files
+from topoprior.cli.evaluate.options import RIGHT_MASKS, WANTED, PriorTable
 from topoprior.cli.output.failures import check_all_done, failures_told
-from topoprior.cli.output.printed import note, print_json, print_table
+from topoprior.cli.output.printed import print_json, print_table
 from topoprior.cli.output.progress import progress
 
 if TYPE_CHECKING:
@@ -27,35 +29,27 @@ if TYPE_CHECKING:
     from topoprior.evaluation.result_table import Row
     from topoprior.jobs import Failure
 
-_WANTED = Group("What is wanted", sort_key=1)
 _LABELS = Group("What the files hold", sort_key=2)
 _REPORT = Group("Report", sort_key=3)
-_METHOD = Group("How", sort_key=4)
 
 Measures = Literal["dice", "hausdorff95", "average_surface_distance", "cl_dice"]
 
 
 def evaluate(
     predictions: Annotated[Path, Parameter(help="Folder, pattern or file: the masks to judge.")],
-    labels: Annotated[
-        Path,
-        Parameter(help="The same for the right masks: same names, or with _gt, _label, _mask or _seg at the end."),
-    ],
+    labels: Annotated[Path, RIGHT_MASKS],
     /,
     *,
     prior: Annotated[
         list[str] | None,
         Parameter(
-            group=_WANTED,
+            group=WANTED,
             help="Betti numbers: components, loops and, in 3-D, cavities; 1,1 is a ring. Given once for all classes, "
             "or once for each class. [default: the Betti numbers of each label]",
             show_default=False,
         ),
     ] = None,
-    priors: Annotated[
-        Path | None,
-        Parameter(group=_WANTED, help="A CSV table with a prior for each file, slice or both, as `refine` takes it."),
-    ] = None,
+    priors: PriorTable = None,
     label: Annotated[
         int | None, Parameter(group=_LABELS, help="In label maps, the label to judge. [default: all that is not 0]")
     ] = None,
@@ -90,10 +84,9 @@ def evaluate(
     ] = None,
     measures: Annotated[
         list[Measures] | None,
-        Parameter(group=_METHOD, consume_multiple=True, help="Beside the topology. [default: all four]"),
+        Parameter(group=HOW, consume_multiple=True, help="Beside the topology. [default: all four]"),
     ] = None,
-    construction: Annotated[Construction, Parameter(group=_METHOD)] = "T",
-    boundary: Annotated[Boundary, Parameter(group=_METHOD)] = "background",
+    conventions: Conventions = Conventions(),  # noqa: B008  # frozen
     workers: Workers = Workers(),  # noqa: B008  # frozen
     journal: Journal = None,
     overwrite: Overwrite = False,
@@ -108,6 +101,7 @@ def evaluate(
     """
     from topoprior.cli.evaluate.findings import Findings
     from topoprior.cli.evaluate.pairs import find_pairs
+    from topoprior.cli.evaluate.remarks import remark, unit_of
     from topoprior.cli.evaluate.stated_scorer import scorer
     from topoprior.evaluation.result_table import read_scores, write_scores
 
@@ -120,20 +114,19 @@ def evaluate(
         classes=classes,
         slices=slices,
         measures=measures,
-        construction=construction,
-        boundary=boundary,
+        **conventions.arguments(),
     )
     if probabilities is not None and len(judge.names) > 1:
         raise ValueError(f"--probabilities are those of one class, got {len(judge.names)}: choose one with --label")
     if worst < 0:
         raise ValueError(f"--worst must be at least 0, got {worst}")
-    _check_outputs(output, report, overwrite=overwrite)
+    check_new_files({".csv": output, ".html": report}, overwrite=overwrite)
     other = None if compare is None else read_scores(compare)
     pairs = find_pairs(predictions, labels, images=images, probabilities=probabilities)
     scored, failures = _score(judge, pairs, **workers.arguments(), journal=journal, overwrite=overwrite)
     if not scored:
         check_all_done(failures, total=len(pairs))
-    _remarks(scored)
+    remark(scored)
     rows = [row for each in scored.values() for row in each.rows]
     if output is not None:
         write_scores(output, rows, overwrite=overwrite)
@@ -142,7 +135,7 @@ def evaluate(
         name=_name(predictions),
         other=None if other is None else _without(other, failures),
         other_name="" if compare is None else compare.stem,
-        unit=_unit(scored),
+        unit=unit_of(scored),
     )
     if report is not None:
         _write_report(
@@ -156,7 +149,7 @@ def evaluate(
             overwrite=overwrite,
         )
     if json:
-        settings = {"construction": construction, "boundary": boundary, "unit": findings.unit}
+        settings = {**conventions.arguments(), "unit": findings.unit}
         print_json(settings | findings.as_dict() | failures_told(failures))
     else:
         for number, table in enumerate(findings.tables()):
@@ -165,16 +158,6 @@ def evaluate(
         for sentence in findings.flips:
             print(f"\n{sentence}")
     check_all_done(failures, total=len(pairs))
-
-
-def _check_outputs(output: Path | None, report: Path | None, *, overwrite: bool) -> None:
-    from topoprior.imaging.new_file import check_new_file
-
-    for path, ending in ((output, ".csv"), (report, ".html")):
-        if path is not None and path.suffix.lower() != ending:
-            raise ValueError(f"{path}: the name must end in {ending}")
-        if path is not None:
-            check_new_file(path, overwrite=overwrite)
 
 
 def _score(
@@ -208,31 +191,8 @@ def _without(rows: "list[Row]", failures: "Sequence[Failure]") -> "list[Row]":
     return [row for row in rows if str(row.get("file", row["case"])) not in failed]
 
 
-def _unit(scored: "dict[str, Scored]") -> str:
-    known = {each.in_mm for each in scored.values()}
-    return "mm or pixels" if len(known) == 2 else "mm" if known == {True} else "pixels"
-
-
 def _name(predictions: Path) -> str:
     return predictions.resolve().name or str(predictions)
-
-
-def _remarks(scored: "dict[str, Scored]") -> None:
-    """Tell what may be a slip."""
-    apart = sum(not each.same_grid for each in scored.values())
-    if apart:
-        note(f"note: {apart} of {len(scored)} predictions lie elsewhere than their labels; compared pixel by pixel")
-    if _unit(scored) == "mm or pixels":
-        note("note: some labels do not tell the size of their pixels; their distances are in pixels")
-    rows = [row for each in scored.values() for row in each.rows]
-    for name in dict.fromkeys(row["class"] for row in rows):
-        members = [row for row in rows if row["class"] == name]
-        if not any(row["target_pixels"] for row in members):
-            note(f"note: no label holds the class {name}")
-        elif not any(row["pixels"] for row in members):
-            values = sorted({value for each in scored.values() for value in each.stray})
-            hint = f", they hold {', '.join(map(str, values))}: see --predicted-label" if values else ""
-            note(f"note: no prediction holds the class {name}{hint}")
 
 
 def _write_report(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Group, Parameter
 
 from topoprior.cli.arguments.inputs import images_of
-from topoprior.cli.arguments.options import Device, Files, Json, Overwrite, Workers
+from topoprior.cli.arguments.options import Device, Files, Json, MaskOutput, Overwrite, Workers
 from topoprior.cli.output.failures import check_all_done, failures_told
 from topoprior.cli.output.printed import note, print_json, print_table
 from topoprior.cli.output.progress import progress
@@ -35,9 +35,7 @@ def predict(
             name=("--checkpoint", "-c"), help="X.safetensors with X.json beside it, as topoprior train makes it."
         ),
     ],
-    output: Annotated[
-        Path, Parameter(name=("--output", "-o"), help="The mask (uint8): a file for one input, a folder for several.")
-    ],
+    output: MaskOutput,
     probability: Annotated[
         Path | None,
         Parameter(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from topoprior.cli.arguments.places import check_apart, destinations, make_folder
 from topoprior.cli.arguments.wanted import Wanted
-from topoprior.cli.refine.nnunet import is_prediction, mask_name
+from topoprior.cli.refine.nnunet_files import is_prediction, mask_name
 from topoprior.imaging.io import ENDINGS, ending
 from topoprior.imaging.new_file import check_new_file
 from topoprior.priors.betti_prior import BettiPrior

@@ -1,21 +1,19 @@
 """The refinement of one file among others: read, check, refine, write, and tell what came of it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from topoprior.cli.arguments.options import Device
+import topoprior
+from topoprior.cli.refine.choice import RefinerChoice
 from topoprior.cli.refine.plan import Job
-from topoprior.cli.refine.refiners import NetworkRefiner, Refiner, as_written, digest_of, refiner
+from topoprior.cli.refine.refiner import Refiner
 from topoprior.imaging.class_map import check_class_format, write_class_map
 from topoprior.imaging.image import Array, Image
 from topoprior.imaging.io import check_format, write_labels, write_mask, write_probability
-from topoprior.imaging.networks import Activation, Normalisation
-from topoprior.losses.economy import Economy
 from topoprior.priors.betti_prior import BettiPrior
 from topoprior.priors.class_priors import ClassPriors
 from topoprior.refinement.result import RefinementResult
@@ -40,43 +38,25 @@ class Refined:
 
 @dataclass(frozen=True)
 class Refinement:
-    """The work of `topoprior.jobs.for_each`: small, for it is sent with every file; the network is read over there.
+    """The work of `topoprior.jobs.for_each`.
 
     Attributes:
-        network: Checkpoint or ``module:factory``; None for probability maps.
-        activation: As the command takes it.
-        normalise: As the command takes it.
-        channel: Of the network's output.
-        device: Where to compute.
+        choice: What refines.
         slices: The axis along which images are cut, or None.
-        options: For `topoprior.refine` or `topoprior.refine_map`, name and value.
-        classes: How many channels maps have, if the priors are those of classes.
-        channel_axis: Where they are in the file; None for the usual place.
-        dataset: The dataset.json of nnU-Net, if the files are its predictions.
         guarantee: Whether to edit what does not reach its prior.
         pictures: Whether the report wants cases.
-        run: Different for each run: a network is read once in each process, and anew for the next run.
         on_slice: Called after each slice with how many are done, and of how many; for work in this process.
     """
 
-    network: str | None
-    activation: Literal["none"] | Activation | None
-    normalise: Normalisation | None
-    channel: int | None
-    device: Device
+    choice: RefinerChoice
     slices: int | None
-    options: tuple[tuple[str, Any], ...]
     guarantee: bool
     pictures: bool
-    run: str
-    classes: int | None = None
-    channel_axis: int | None = None
-    dataset: Path | None = None
     on_slice: Callable[[int, int], None] | None = field(default=None, compare=False)
 
     def __call__(self, job: Job) -> Refined:
         """Refine all slices of a file, and write its mask, or with priors of classes its label map."""
-        options, refine = dict(self.options), _refiner(self)
+        options, refine = dict(self.choice.options), self.choice.refiner()
         image, parts = refine.read(job.source, self.slices)
         check_format(job.mask, image.array.ndim)
         if job.probability is not None and job.wanted.classes is None:
@@ -99,30 +79,19 @@ class Refinement:
             if self.on_slice is not None:
                 self.on_slice(index + 1, len(parts))
         mask = self._write(job, image, refined, refine)
-        if isinstance(refine, NetworkRefiner) and refine.preparation is not None:
+        if refine.resamples:
             written = zip(refined, image.cut(mask, self.slices), priors, strict=True)
-            refined = [as_written(one, part, prior, options) for one, part, prior in written]
+            refined = [_as_written(one, part, prior, options) for one, part, prior in written]
         cases = self._cases(job, parts, refined, priors) if self.pictures else []
         return Refined(self._rows(job, refined, priors), cases)
 
-    def class_names(self) -> tuple[str, ...] | None:
-        """Names of the channels by the checkpoint or by nnU-Net, background first; None if nobody says.
-
-        Raises:
-            OSError, TypeError, ValueError: As :func:`topoprior.cli.refine.refiners.refiner`.
-        """
-        return None if self.network is None and self.dataset is None else _refiner(self).names
-
     def settings(self) -> dict[str, Any]:
-        """All that every result depends on, as plain values: the network by its weights.
+        """All that every result depends on, as plain values.
 
         Raises:
-            OSError, TypeError, ValueError: As :func:`topoprior.cli.refine.refiners.refiner`.
+            OSError, TypeError, ValueError: As :meth:`RefinerChoice.refiner`.
         """
-        told = {name: value for name, value in asdict(self).items() if name not in _NOT_SETTINGS}
-        told |= {} if self.dataset is None else {"dataset": str(self.dataset)}
-        options = {name: asdict(value) if isinstance(value, Economy) else value for name, value in self.options}
-        return {**told, **options, "weights": digest_of(_refiner(self))}
+        return {**self.choice.settings(), "slices": self.slices, "guarantee": self.guarantee}
 
     def _place(self, file: Path, index: int) -> str:
         return f"{file}" if self.slices is None else f"{file}, slice {index}"
@@ -147,7 +116,7 @@ class Refinement:
         channels: Array = masks.argmax(0)
         write_labels(job.mask, refine.values(channels), like=image, overwrite=True)
         if job.probability is not None and outputs is not None:
-            write_class_map(job.probability, outputs, like=image, axis=self.channel_axis, overwrite=True)
+            write_class_map(job.probability, outputs, like=image, axis=self.choice.channel_axis, overwrite=True)
         return channels
 
     def _rows(self, job: Job, refined: list[RefinementResult], priors: Priors) -> list[dict[str, Any]]:
@@ -163,36 +132,19 @@ class Refinement:
         ]
 
     def _cases(self, job: Job, parts: Array, refined: list[RefinementResult], priors: Priors) -> list[Case | ClassCase]:
-        threshold = dict(self.options)["threshold"]
+        threshold = dict(self.choice.options)["threshold"]
         cases: list[Case | ClassCase] = []
         for index, (part, result, prior) in enumerate(zip(parts, refined, priors, strict=True)):
             name = self._place(job.source, index)
             if isinstance(prior, ClassPriors):
                 background = result.reference[0, 0].cpu().numpy()
-                picture = part if self.network is not None else 1 - background  # of a map: all that is foreground
+                picture = (
+                    part if self.choice.network is not None else 1 - background
+                )  # of a map: all that is foreground
                 cases.append(ClassCase.of(name, picture, result, prior))
             else:
                 cases.append(Case.of(name, part, result, prior, threshold=threshold))
         return cases
-
-
-_NOT_SETTINGS = ("options", "pictures", "run", "on_slice", "dataset")
-
-
-@lru_cache(maxsize=1)
-def _refiner(refinement: Refinement) -> Refiner:
-    """Read once in each process and run."""
-    return refiner(
-        refinement.network,
-        activation=refinement.activation,
-        normalise=refinement.normalise,
-        channel=refinement.channel,
-        options=dict(refinement.options),
-        device=refinement.device,
-        classes=refinement.classes,
-        channel_axis=refinement.channel_axis,
-        dataset=refinement.dataset,
-    )
 
 
 def _summary(result: RefinementResult, prior: BettiPrior | ClassPriors) -> dict[str, Any]:
@@ -204,3 +156,22 @@ def _summary(result: RefinementResult, prior: BettiPrior | ClassPriors) -> dict[
         if isinstance(prior, ClassPriors):
             summary[name.replace("betti", "wrong")] = broken(prior, rows)
     return summary
+
+
+def _as_written(
+    result: RefinementResult, part: Array, prior: BettiPrior | ClassPriors, options: dict[str, Any]
+) -> RefinementResult:
+    """A result judged by what goes into the file, as resampling can change its topology.
+
+    Args:
+        result: Of a slice.
+        part: Its mask, or the channel of each pixel, in the file, shape ``(*spatial)``.
+        prior: What was wanted.
+        options: With the conventions.
+    """
+    words: Any = {name: options[name] for name in ("construction", "boundary")}
+    if isinstance(prior, ClassPriors):
+        found = topoprior.class_topology(part[None].astype(np.int64), prior, **words)
+        return replace(result, betti_after=found.betti, succeeded=bool(found.success))
+    betti = topoprior.betti_numbers(part[None, None], **words)
+    return replace(result, betti_after=betti, succeeded=bool(prior.is_satisfied_by(betti[0, 0])))

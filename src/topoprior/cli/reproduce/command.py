@@ -1,29 +1,19 @@
 """``topoprior reproduce``: the paper's experiments, each one command and one report.
 
 An experiment is a package of `topoprior.experiments` with a function ``run``. To add one: write a function below that
-takes the options that all share, ``--data``, and what it alone has, and hands them to ``_reproduce``.
+takes the options that all share, ``--data``, and what it alone has, and hands them to ``run_experiment``.
 """
 
-import shlex
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cyclopts import App, Group, Parameter
 
-from topoprior.cli.arguments.device import chosen_device
-from topoprior.cli.arguments.options import Device, Json
-from topoprior.cli.output.failures import FilesFailed
-from topoprior.cli.output.printed import note, print_json, print_table
-from topoprior.cli.output.progress import stages
+from topoprior.cli.reproduce.experiment import COMMON, Common, run_experiment
 
 _OWN = Group("Of this experiment", sort_key=1)
 _Numbers = Annotated[list[int] | None, Parameter(consume_multiple=True)]
 _BY_DEFAULT = Parameter(group=_OWN)
-_ALL = Group("Of every experiment", sort_key=2)
-_DEFAULT_FOLDER = "topoprior-{}"
-_NOT_OF_THE_RESULT = ("jobs", "device", "overwrite", "json", "output")
 
 reproduce = App(
     name="reproduce",
@@ -35,37 +25,6 @@ reproduce = App(
     help_epilogue="",
     usage="Usage: topoprior reproduce EXPERIMENT [OPTIONS]",
 )
-
-
-@Parameter(name="*", group=_ALL)
-@dataclass(frozen=True, kw_only=True)
-class Common:
-    """What every experiment takes."""
-
-    preset: Annotated[
-        Literal["quick", "paper"],
-        Parameter(help="quick: minutes on two cores, to see that it works; paper: the protocol of the paper."),
-    ] = "quick"
-    output: Annotated[
-        Path | None,
-        Parameter(
-            name=("--output", "-o"),
-            help="Folder for all that comes of it; made, with the folders above it, if it is not there. "
-            "[default: topoprior-EXPERIMENT]",
-        ),
-    ] = None
-    seed: Annotated[int, Parameter(help="Of every random choice.")] = 0
-    jobs: Annotated[
-        int, Parameter(name=("--jobs", "-j"), help="How many cells of the table at once; -1 for one on each core.")
-    ] = 1
-    device: Device = "auto"
-    overwrite: Annotated[
-        bool, Parameter(help="Compute anew the cells that were computed with other settings, or are damaged.")
-    ] = False
-    json: Json = False
-
-
-_COMMON = Common()
 
 
 @reproduce.command(usage="Usage: topoprior reproduce mnist [--data DIR] [OPTIONS]", default_parameter=_BY_DEFAULT)
@@ -92,7 +51,7 @@ def mnist(
             "[default: as the recipe has it]",
         ),
     ] = None,
-    common: Common = _COMMON,
+    common: Common = COMMON,
 ) -> None:
     """Digits whose topology is known: a denoiser adapted to each, and whether a classifier then reads it right.
 
@@ -100,7 +59,9 @@ def mnist(
     """
     from topoprior.experiments import mnist as experiment
 
-    _reproduce("mnist", experiment.run, common, data=data, recipe=recipe, lines=lines, digits=digits, controls=controls)
+    run_experiment(
+        "mnist", experiment.run, common, data=data, recipe=recipe, lines=lines, digits=digits, controls=controls
+    )
 
 
 @reproduce.command(
@@ -132,7 +93,7 @@ def myocardium(
     only_report: Annotated[
         bool, Parameter(help="Compute nothing: report the cells that are there, and name the others.")
     ] = False,
-    common: Common = _COMMON,
+    common: Common = COMMON,
 ) -> None:
     """Heart slices, few of them labelled: training with the prior of a ring beside four other methods.
 
@@ -140,7 +101,7 @@ def myocardium(
     """
     from topoprior.experiments import myocardium as experiment
 
-    _reproduce(
+    run_experiment(
         "myocardium",
         experiment.run,
         common,
@@ -178,7 +139,7 @@ def acdc(
             "[default: as the preset]"
         ),
     ] = None,
-    common: Common = _COMMON,
+    common: Common = COMMON,
 ) -> None:
     """Stacks of heart slices: each slice of an unseen patient refined with the topology that it has.
 
@@ -186,7 +147,7 @@ def acdc(
     """
     from topoprior.experiments import acdc as experiment
 
-    _reproduce("acdc", experiment.run, common, data=data, priors=priors, classes=classes, folds=folds)
+    run_experiment("acdc", experiment.run, common, data=data, priors=priors, classes=classes, folds=folds)
 
 
 @reproduce.command(
@@ -217,7 +178,7 @@ def placenta(
     folds: Annotated[
         int | None, Parameter(help="How many parts the patients are dealt into. [default: 13, quick 4]")
     ] = None,
-    common: Common = _COMMON,
+    common: Common = COMMON,
 ) -> None:
     """Volumes of a solid body: each unseen one refined to one component without tunnels and cavities.
 
@@ -225,51 +186,6 @@ def placenta(
     """
     from topoprior.experiments import placenta as experiment
 
-    _reproduce(
+    run_experiment(
         "placenta", experiment.run, common, source=source, data=data, patients=patients, values=values, folds=folds
     )
-
-
-def _reproduce(name: str, run: Callable[..., dict[str, Any]], common: Common, **own: Any) -> None:
-    """Run it, then print its table and where the report is.
-
-    Args:
-        name: Of the experiment.
-        run: Gives what ``results.json`` holds; ``table`` is a list of rows, from column to text.
-        common: What all take.
-        **own: What this one takes besides.
-
-    Raises:
-        FilesFailed: If cells could not be computed.
-    """
-    from topoprior.experiments.cells import CellsFailed
-    from topoprior.experiments.folder import check_folder
-
-    chosen_device(common.device)
-    shared = {key: value for key, value in asdict(common).items() if key not in ("output", "json")}
-    output = common.output or Path(_DEFAULT_FOLDER.format(name))
-    check_folder(output, overwrite=common.overwrite)
-    command = _command(name, output, {**shared, **own})
-    try:
-        with stages() as progress:
-            results = run(output, **shared, **own, progress=progress, command=command)
-    except CellsFailed as failed:
-        note("What was computed is kept: the same command computes only what is missing.")
-        raise FilesFailed(failed.failures, total=failed.total, things="cells") from failed
-    if common.json:
-        print_json(results)
-        return
-    print_table(results["table"])
-    for each in results.get("missing", ()):
-        note(f"missing: {each}")
-    print(f"\nLook at {output / 'report.html'}")
-
-
-def _command(name: str, output: Path, options: dict[str, Any]) -> str:
-    """The command that gives these results elsewhere: of paths, which are this machine's, the last part only."""
-    words = ["topoprior", "reproduce", name]
-    for key, value in options.items():
-        if key not in _NOT_OF_THE_RESULT and value is not None and value is not False:
-            values = value if isinstance(value, list) else [value.name if isinstance(value, Path) else value]
-            words += [f"--{key.replace('_', '-')}", *(str(each) for each in values if each is not True)]
-    return shlex.join([*words, "-o", output.resolve().name])

@@ -1,17 +1,15 @@
 """``topoprior robustness``: how far from the truth refinement still finds it."""
 
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from secrets import token_hex
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
 from topoprior.cli.arguments.options import (
-    Boundary,
-    Construction,
+    HOW,
+    Conventions,
     Csv,
     Device,
     Journal,
@@ -20,18 +18,15 @@ from topoprior.cli.arguments.options import (
     Slices,
     Workers,
 )
+from topoprior.cli.arguments.places import check_new_files
+from topoprior.cli.evaluate.options import RIGHT_MASKS, WANTED, PriorTable
 from topoprior.cli.output.failures import check_all_done
 from topoprior.cli.output.printed import check_one_form
 from topoprior.cli.output.progress import stages
+from topoprior.cli.refine.options import Activation, Normalisation, Threshold, Weight
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-
-_WANTED = Group("What is wanted", sort_key=1)
 _CORRUPTION = Group("What makes the images worse", sort_key=2)
 _NETWORK = Group("With a network", sort_key=3)
-_METHOD = Group("How", sort_key=4)
 
 
 def robustness(
@@ -39,28 +34,22 @@ def robustness(
         Path | None,
         Parameter(help="Folder, pattern or file. [default: the demo's phantoms and its network]", show_default=False),
     ] = None,
-    labels: Annotated[
-        Path | None,
-        Parameter(help="The same for the right masks: same names, or with _gt, _label, _mask or _seg at the end."),
-    ] = None,
+    labels: Annotated[Path | None, RIGHT_MASKS] = None,
     /,
     *,
     prior: Annotated[
         str | None,
         Parameter(
-            group=_WANTED,
+            group=WANTED,
             help="Betti numbers: components, loops and, in 3-D, cavities; 1,1 is a ring. "
             "[default: those of each label]",
             show_default=False,
         ),
     ] = None,
-    priors: Annotated[
-        Path | None,
-        Parameter(group=_WANTED, help="A CSV table with a prior for each file, slice or both, as `refine` takes it."),
-    ] = None,
+    priors: PriorTable = None,
     label: Annotated[
         int | None,
-        Parameter(group=_WANTED, help="In label maps, the label that is segmented. [default: all that is not 0]"),
+        Parameter(group=WANTED, help="In label maps, the label that is segmented. [default: all that is not 0]"),
     ] = None,
     slices: Slices = None,
     corruption: Annotated[
@@ -95,7 +84,7 @@ def robustness(
         ),
     ] = None,
     normalise: Annotated[
-        Literal["none", "standard", "minmax"] | None,
+        Normalisation | None,
         Parameter(
             group=_NETWORK, help="What each image or slice goes through first. [default: what the checkpoint says]"
         ),
@@ -105,30 +94,23 @@ def robustness(
         Parameter(group=_NETWORK, help="The output channel that has the prior, from 0. [default: the only one]"),
     ] = None,
     activation: Annotated[
-        Literal["none", "sigmoid", "softmax"] | None,
+        Activation | None,
         Parameter(group=_NETWORK, help="What turns logits into probabilities. [default: what the checkpoint says]"),
     ] = None,
-    weight: Annotated[
-        float | None, Parameter(group=_METHOD, help="Lambda: more gives more to topology. [default: 0.1]")
-    ] = None,
+    weight: Weight = None,
     learning_rate: Annotated[
-        float | None, Parameter(group=_METHOD, help="Step size of Adam. [default: 0.5 for a map, 0.0003 for a network]")
+        float | None, Parameter(group=HOW, help="Step size of Adam. [default: 0.5 for a map, 0.0003 for a network]")
     ] = None,
     max_steps: Annotated[
-        int | None, Parameter(group=_METHOD, help="Give up after so many. [default: 500 for a map, 100 for a network]")
+        int | None, Parameter(group=HOW, help="Give up after so many. [default: 500 for a map, 100 for a network]")
     ] = None,
     push: Annotated[
         float,
-        Parameter(
-            group=_METHOD, help="How hard to push towards features without a trace, 0 for not at all, as the paper."
-        ),
+        Parameter(group=HOW, help="How hard to push towards features without a trace, 0 for not at all, as the paper."),
     ] = 0.0,
-    threshold: Annotated[
-        float, Parameter(group=_METHOD, help="The mask is where the probability is at or above it.")
-    ] = 0.5,
-    construction: Annotated[Construction, Parameter(group=_METHOD)] = "T",
-    boundary: Annotated[Boundary, Parameter(group=_METHOD)] = "background",
-    device: Annotated[Device, Parameter(group=_METHOD)] = "auto",
+    threshold: Threshold = 0.5,
+    conventions: Conventions = Conventions(),  # noqa: B008  # frozen
+    device: Annotated[Device, Parameter(group=HOW)] = "auto",
     figure: Annotated[Path | None, Parameter(help="Draw the table to this PNG file.")] = None,
     output: Annotated[
         Path | None, Parameter(name=("--output", "-o"), help="Write every case at every level to this CSV file.")
@@ -148,25 +130,26 @@ def robustness(
     """
     from topoprior.cli.evaluate.pairs import find_pairs
     from topoprior.cli.evaluate.stated_scorer import scorer
+    from topoprior.cli.refine.choice import RefinerChoice
+    from topoprior.cli.robustness.data import data_of
     from topoprior.cli.robustness.level_table import tell
-    from topoprior.cli.robustness.trials import Refinement, Trial, Trials
+    from topoprior.cli.robustness.trials import Trial, Trials
     from topoprior.evaluation.result_table import write_scores
     from topoprior.experiments.robustness import LEVELS, Corruption
     from topoprior.jobs import for_each
 
     check_one_form(json=json, csv=csv)
-    _check_outputs(figure, output, overwrite=overwrite)
+    check_new_files({".png": figure, ".csv": output}, overwrite=overwrite)
     worse = Corruption(corruption, seed=seed, keep_centre=keep_centre)
     chosen = sorted(set(LEVELS[corruption] if levels is None else levels))
     for level in chosen:
         worse.check(level)
     given = {"weight": weight, "learning_rate": learning_rate, "max_steps": max_steps}
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    options |= {"push": push, "threshold": threshold, "construction": construction, "boundary": boundary}
-    options_told = tuple(options.items())
+    options |= {"push": push, "threshold": threshold, **conventions.arguments()}
     with (
         stages() as report,
-        _data(images, labels, network, journal, phantoms=phantoms, seed=seed, report=report) as data,
+        data_of(images, labels, network, journal, phantoms=phantoms, seed=seed, report=report) as data,
     ):
         judge = scorer(
             data.labels,
@@ -177,13 +160,14 @@ def robustness(
             classes=None,
             slices=slices,
             measures=["dice"],
-            construction=construction,
-            boundary=boundary,
+            **conventions.arguments(),
         )
         if len(judge.names) > 1:
             raise ValueError(f"one class is segmented, the labels have {len(judge.names)}: choose one with --label")
-        refinement = Refinement(data.network, activation, normalise, channel, device, options_told, run=token_hex(8))
-        trials = Trials(worse, refinement, judge)
+        choice = RefinerChoice(
+            data.network, activation, normalise, channel, device, tuple(options.items()), run=token_hex(8)
+        )
+        trials = Trials(worse, choice, judge)
         settings = trials.settings()
         items = [Trial(pair, level) for pair in find_pairs(data.images, data.labels) for level in chosen]
         done = count(1)
@@ -205,46 +189,3 @@ def robustness(
     if rows and output is not None:
         write_scores(output, rows, overwrite=overwrite)
     check_all_done(outcome.failures, total=len(items))
-
-
-class _Data(NamedTuple):
-    images: Path
-    labels: Path
-    network: str | None
-
-
-@contextmanager
-def _data(
-    images: Path | None,
-    labels: Path | None,
-    network: str | None,
-    journal: Path | None,
-    *,
-    phantoms: int,
-    seed: int,
-    report: "Callable[[str, int, int], None]",
-) -> "Iterator[_Data]":
-    """What the arguments name; or the phantoms and their network, which are trained for the occasion."""
-    if images is not None and labels is not None:
-        yield _Data(images, labels, network)
-        return
-    if images is not None:
-        raise ValueError(f"{images}: images need their LABELS, to judge what is made of them")
-    for name, value in (("--network", network), ("--journal", journal)):
-        if value is not None:
-            raise ValueError(f"{name} needs IMAGES and LABELS: without them the phantoms of the demo are tried")
-    from topoprior.experiments.robustness import make_phantoms
-
-    with TemporaryDirectory(prefix="topoprior-") as folder:
-        checkpoint = make_phantoms(Path(folder), count=phantoms, seed=seed, progress=report)
-        yield _Data(Path(folder) / "images", Path(folder) / "labels", str(checkpoint))
-
-
-def _check_outputs(figure: Path | None, output: Path | None, *, overwrite: bool) -> None:
-    from topoprior.imaging.new_file import check_new_file
-
-    for path, ending in ((figure, ".png"), (output, ".csv")):
-        if path is not None and path.suffix.lower() != ending:
-            raise ValueError(f"{path}: the name must end in {ending}")
-        if path is not None:
-            check_new_file(path, overwrite=overwrite)

@@ -1,19 +1,16 @@
 """One image, made worse by one level, segmented and refined: what a job of ``robustness`` does."""
 
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from topoprior.cli.arguments.options import Device
 from topoprior.cli.evaluate.pairs import Pair
 from topoprior.cli.evaluate.scorer import Scorer
-from topoprior.cli.refine.refiners import Refiner, digest_of, refiner
+from topoprior.cli.refine.choice import RefinerChoice
 from topoprior.evaluation.metrics import dice
 from topoprior.evaluation.result_table import Row
 from topoprior.experiments.robustness import Corruption
-from topoprior.imaging.networks import Activation, Normalisation
 from topoprior.topology.betti import betti_numbers
 
 
@@ -36,46 +33,29 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Refinement:
-    """How images are segmented and refined: the arguments of `topoprior.cli.refine.refiners.refiner`, and one more.
-
-    Attributes:
-        run: Different for each run: a network is read once in each process, and anew for the next run.
-    """
-
-    network: str | None
-    activation: Literal["none"] | Activation | None
-    normalise: Normalisation | None
-    channel: int | None
-    device: Device
-    options: tuple[tuple[str, Any], ...]
-    run: str
-
-
-@dataclass(frozen=True)
 class Trials:
     """The work of `topoprior.jobs.for_each`.
 
     Attributes:
         corruption: What makes images worse.
-        refinement: What segments and refines them.
+        choice: What segments and refines them.
         scorer: What reads labels, cuts slices, and knows the priors.
     """
 
     corruption: Corruption
-    refinement: Refinement
+    choice: RefinerChoice
     scorer: Scorer
 
     def settings(self) -> dict[str, Any]:
         """All that every trial depends on, as plain values: the network by its weights.
 
         Raises:
-            OSError, TypeError, ValueError: As :func:`topoprior.cli.refine.refiners.refiner`.
+            OSError, TypeError, ValueError: As :meth:`topoprior.cli.refine.choice.RefinerChoice.refiner`.
         """
-        told = {name: value for name, value in asdict(self.refinement).items() if name not in ("run", "options")}
-        weights = {"weights": digest_of(_refiner(self.refinement))}
+        of_classes = ("classes", "channel_axis")  # of which a trial has one
+        choice = {name: value for name, value in self.choice.settings().items() if name not in of_classes}
         corruption = {f"corruption_{name}": value for name, value in asdict(self.corruption).items()}
-        return {**self.scorer.as_dict(), **told, **dict(self.refinement.options), **weights, **corruption}
+        return {**self.scorer.as_dict(), **choice, **corruption}
 
     def __call__(self, trial: Trial) -> list[Row]:
         """One row for each slice: the topology and the overlap before and after, judged in the pixels of the file.
@@ -84,7 +64,7 @@ class Trials:
             OSError: If a file cannot be read.
             ValueError: If a file is broken, the shapes differ, or a level, a prior or the network does not fit.
         """
-        scorer, options, refine = self.scorer, dict(self.refinement.options), _refiner(self.refinement)
+        scorer, options, refine = self.scorer, dict(self.choice.options), self.choice.refiner()
         words: Any = {"construction": scorer.construction, "boundary": scorer.boundary}
         image, label = scorer.read(trial.pair)
         target = scorer.masks(label, scorer.classes)
@@ -115,16 +95,3 @@ class Trials:
             for row, prior, numbers, value in zip(rows, priors, betti[:, 0], overlap[:, 0].tolist(), strict=True):
                 row |= {f"right_{when}": int(prior.is_satisfied_by(numbers)), f"dice_{when}": value}
         return rows
-
-
-@lru_cache(maxsize=1)
-def _refiner(refinement: Refinement) -> Refiner:
-    """Read once in each process and run."""
-    return refiner(
-        refinement.network,
-        activation=refinement.activation,
-        normalise=refinement.normalise,
-        channel=refinement.channel,
-        options=dict(refinement.options),
-        device=refinement.device,
-    )

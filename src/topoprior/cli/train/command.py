@@ -1,8 +1,6 @@
 """``topoprior train``: a network from folders of images, by the method and with the settings of one file."""
 
 import os
-import shutil
-from contextlib import contextmanager
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -11,15 +9,12 @@ from cyclopts import Group, Parameter
 
 from topoprior.cli.arguments.device import chosen_device
 from topoprior.cli.arguments.options import Json
-from topoprior.cli.output.printed import note, print_json, print_table
+from topoprior.cli.output.printed import print_json, print_table
 from topoprior.cli.output.progress import stages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from topoprior.cli.train.configuration import Configuration
     from topoprior.imaging.datasets.sets import Sets
-    from topoprior.training.loop import Progress
     from topoprior.training.result import TrainingResult
     from topoprior.training.settings import Method
 
@@ -69,6 +64,8 @@ def train(
     if example:
         print(example_configuration(), end="")
         return
+    from topoprior.cli.train.folder import check_folder, open_folder
+
     short = {"name": name, "seed": seed, "hardware.device": device}
     added = [f"{key}={dumps(value)}" for key, value in short.items() if value is not None]
     if config is None and not changes:
@@ -77,12 +74,12 @@ def train(
     chosen_device(configuration.hardware.device)
     first = _is_first_process()
     if first:
-        _check_folder(configuration, resume=resume, overwrite=overwrite)
+        check_folder(configuration, resume=resume, overwrite=overwrite)
     with stages() as report:
         sets = _sets(configuration, report if first else None)
     _check_sets(configuration, sets)
     if first:
-        _open_folder(configuration, overwrite=overwrite)
+        open_folder(configuration, overwrite=overwrite)
     result = _fit(configuration, sets, resume=resume)
     if first:
         _tell(configuration, result, json=json)
@@ -116,45 +113,8 @@ def _check_sets(configuration: "Configuration", sets: "Sets") -> None:
     check_shares(configuration.training, phases)
 
 
-def _check_folder(configuration: "Configuration", *, resume: bool, overwrite: bool) -> None:
-    """Refuse a folder with another run in it, before any image is read."""
-    from topoprior.cli.train.configuration import differences, read_configuration
-
-    folder = configuration.folder
-    if resume and overwrite:
-        raise ValueError("say --resume or --overwrite, one of the two")
-    if not (folder / "checkpoints" / "last.pt").exists() or overwrite:
-        return
-    if not resume:
-        raise FileExistsError(
-            f"{folder} holds a run already: go on with it (--resume), begin anew (--overwrite), or give another --name"
-        )
-    changed = differences(read_configuration(folder / "config.yaml"), configuration)
-    if changed:
-        raise ValueError(f"{folder} cannot be resumed with another configuration: {'; '.join(changed)}")
-
-
-def _open_folder(configuration: "Configuration", *, overwrite: bool) -> None:
-    """Make the folder of the run, and write what it is told and where it runs."""
-    from topoprior.cli.train.configuration import as_yaml
-    from topoprior.imaging.new_file import new_file
-    from topoprior.viewing.report import environment
-
-    folder = configuration.folder
-    if overwrite:
-        for part in ("checkpoints", "tensorboard"):
-            shutil.rmtree(folder / part, ignore_errors=True)
-        (folder / "metrics.jsonl").unlink(missing_ok=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in (
-        ("config.yaml", as_yaml(configuration)),
-        ("environment.json", dumps(environment(), indent=2) + "\n"),
-    ):
-        with new_file(folder / name, overwrite=True) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-
-
 def _fit(configuration: "Configuration", sets: "Sets", *, resume: bool) -> "TrainingResult":
+    from topoprior.cli.train.bars import bars
     from topoprior.imaging.recipe import Recipe
     from topoprior.training import fit
 
@@ -169,7 +129,7 @@ def _fit(configuration: "Configuration", sets: "Sets", *, resume: bool) -> "Trai
         construction=configuration.prior.construction,
         boundary=configuration.prior.boundary,
     )
-    with _progress() as progress:
+    with bars() as progress:
         return fit(
             configuration.training,
             labelled=sets.labelled,
@@ -184,50 +144,6 @@ def _fit(configuration: "Configuration", sets: "Sets", *, resume: bool) -> "Trai
 
 def _is_table(text: str) -> bool:
     return text.lower().endswith(".csv")
-
-
-@contextmanager
-def _progress() -> "Iterator[Progress]":
-    """A bar with losses and scores for each phase; where there is no terminal, a line for each look at the scores."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=8),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[values]}"),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
-        tasks: dict[str, TaskID] = {}
-        latest: dict[str, dict[str, float]] = {}
-
-        def progress(phase: str, step: int, steps: int, values: dict[str, float]) -> None:
-            known = latest.setdefault(phase, {})
-            known.update(values)
-            if phase not in tasks:
-                tasks[phase] = bars.add_task(phase, total=steps, values="")
-            bars.update(tasks[phase], completed=step, values=_short(known))
-            if not console.is_terminal and any(name.startswith("validation") for name in values):
-                note(f"{phase} {step}/{steps}  " + "  ".join(f"{name} {value:.3f}" for name, value in known.items()))
-
-        yield progress
-
-
-def _short(values: dict[str, float]) -> str:
-    """Losses of the training, and Dice and topology of the validation images, for a terminal of 80 columns.
-
-    Examples:
-        >>> _short({"validation dice": 0.8125, "validation success": 0.5, "validation topology": 3.0, "labelled": 0.25})
-        'labelled 0.25 Dice 0.812 right 50 %'
-    """
-    losses = [f"{name} {value:.2f}" for name, value in values.items() if not name.startswith("validation")]
-    scores = [f"Dice {values['validation dice']:.3f}"] if "validation dice" in values else []
-    if "validation success" in values:
-        scores.append(f"right {100 * values['validation success']:.0f} %")
-    return " ".join([*losses, *scores])
 
 
 def _tell(configuration: "Configuration", result: "TrainingResult", *, json: bool) -> None:
