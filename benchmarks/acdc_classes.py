@@ -269,12 +269,13 @@ def about_run(arguments: argparse.Namespace) -> dict[str, Any]:
     return {**about, "command": f"python benchmarks/acdc_classes.py {options}{scan}", "versions": versions}
 
 
-def page(chosen: Slices, index: Tensor, records: list[dict[str, Any]], about: dict[str, Any], *, scan: bool) -> str:
+def page(chosen: Slices, index: Tensor, records: list[dict[str, Any]], about: dict[str, Any], *, scan: str) -> str:
+    """The page of results; ``scan`` says what was compared on the validation patients, if that is what was done."""
     rows = all_totals(records)
     found = tp.class_topology(chosen.labels, PRIORS)
     whose = "on whom the network was not trained and is not tested" if scan else "on whom nothing was trained or chosen"
     broken = ", ".join(f"{name} in {int((~found.holds[:, k]).sum())}" for k, name in enumerate(PRIORS.names))
-    return f"""# Class priors on ACDC, {"validation" if scan else "test"} patients
+    return f"""# Class priors on ACDC{f": {scan}, validation" if scan else ", test"} patients
 
 {len(index)} slices of {len(np.unique(chosen.patient[index.numpy()]))} patients {whose}.
 Of {len(chosen.labels)} slices of {len(np.unique(chosen.patient))} patients, the labels of {int(found.success.sum())} \
@@ -376,7 +377,7 @@ def main() -> None:
     stem = f"acdc_classes{'_scan' if arguments.scan else '_rates' if arguments.rates else ''}"
     content: dict[str, object] = {"environment": about, "priors": str(PRIORS), "totals": rows, "slices": records}
     write(arguments.output / f"{stem}.json", lines_of(content))
-    text = page(chosen, index, records, about, scan=arguments.scan or arguments.rates)
+    text = page(chosen, index, records, about, scan="a first scan" if arguments.scan else "learning rates" if arguments.rates else "")
     write(arguments.output / f"{stem}.md", text)
     print(text)
 

@@ -347,10 +347,10 @@ def scan(network: nn.Module, slices: Slices, about: dict[str, object], folder: P
     about["load_at_end"] = os.getloadavg()[0]
     stem = "acdc_refinement_scan" if what == "network" else f"acdc_refinement_scan_{what}"
     write(folder / f"{stem}.json", lines_of({"environment": about, "totals": rows, "wrong_before": raw}))
-    page = f"""# Settings of the refinement on ACDC, validation patients
+    page = f"""# Settings of the refinement on ACDC: {SUBJECTS[what]}, validation patients
 
 Slices of {len(np.unique(slices.patient))} patients that the network was not trained on and that are not tested on.
-Columns as in `acdc_refinement.md`; at most {"500 steps of `refine_map`" if what == "map" else "100 steps of `refine`"}.
+Columns as in [acdc_refinement.md](acdc_refinement.md); at most {"500 steps of `refine_map`" if what == "map" else "100 steps of `refine`"}.
 
 {table(rows)}
 
@@ -361,6 +361,7 @@ Columns as in `acdc_refinement.md`; at most {"500 steps of `refine_map`" if what
 # Linear lengths, and only the longest bars: another way to run the test patients.
 LINEAR: dict[str, Any] = {"power": 1, "max_bars": 20}
 LINEAR_NAME = "refine, power 1, max_bars 20"
+SUBJECTS = {"network": "λ and learning rate", "bars": "linear lengths of few bars", "map": "bare maps"}
 SCANS: dict[str, list[dict[str, Any]]] = {
     "network": [
         {"learning_rate": rate, "weight": weight, "power": power}
