@@ -377,7 +377,8 @@ def main() -> None:
     stem = f"acdc_classes{'_scan' if arguments.scan else '_rates' if arguments.rates else ''}"
     content: dict[str, object] = {"environment": about, "priors": str(PRIORS), "totals": rows, "slices": records}
     write(arguments.output / f"{stem}.json", lines_of(content))
-    text = page(chosen, index, records, about, scan="a first scan" if arguments.scan else "learning rates" if arguments.rates else "")
+    compared = "a first scan" if arguments.scan else "learning rates" if arguments.rates else ""
+    text = page(chosen, index, records, about, scan=compared)
     write(arguments.output / f"{stem}.md", text)
     print(text)
 

@@ -347,10 +347,11 @@ def scan(network: nn.Module, slices: Slices, about: dict[str, object], folder: P
     about["load_at_end"] = os.getloadavg()[0]
     stem = "acdc_refinement_scan" if what == "network" else f"acdc_refinement_scan_{what}"
     write(folder / f"{stem}.json", lines_of({"environment": about, "totals": rows, "wrong_before": raw}))
+    most = "500 steps of `refine_map`" if what == "map" else "100 steps of `refine`"
     page = f"""# Settings of the refinement on ACDC: {SUBJECTS[what]}, validation patients
 
 Slices of {len(np.unique(slices.patient))} patients that the network was not trained on and that are not tested on.
-Columns as in [acdc_refinement.md](acdc_refinement.md); at most {"500 steps of `refine_map`" if what == "map" else "100 steps of `refine`"}.
+Columns as in [acdc_refinement.md](acdc_refinement.md); at most {most}.
 
 {table(rows)}
 
