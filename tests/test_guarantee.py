@@ -18,6 +18,7 @@ from strategies import boundaries, constructions, images
 from topoprior.refinement.editing.canvas import Canvas
 from topoprior.refinement.editing.grid import Grid, regions
 from topoprior.refinement.editing.search import _remove, _starts
+from topoprior.refinement.guarantee import completed
 
 rows, columns = np.mgrid[:30, :34]
 radius = np.hypot(rows - 15, columns - 17)
@@ -410,6 +411,31 @@ def test_each_channel_has_its_prior():
     assert json.loads(json.dumps(result.summary()))["steps"] == result.steps
 
 
+def two_channels():
+    """Two dots in channel 1, and a background with the holes that they leave."""
+    dots = torch.zeros(5, 7)
+    dots[1, 1], dots[3, 5] = 0.9, 0.8
+    return torch.stack((1 - dots, dots))[None]
+
+
+@pytest.mark.parametrize("prior", [tp.BettiPrior(1, 0), [[tp.BettiPrior(1, 0)]]])
+def test_background_can_be_left_as_it_is(prior):
+    given_ = two_channels()
+    result = tp.guarantee(given_, prior, include_background=False)
+    assert torch.equal(result.output[:, 0], given_[:, 0])
+    assert torch.equal(result.mask, result.output >= 0.5)
+    assert (result.betti_before.tolist(), result.betti_after.tolist()) == ([[[2, 0]]], [[[1, 0]]])
+    assert result.pixels_changed == 1
+
+
+@pytest.mark.parametrize("prior", [tp.BettiPrior(1, 0), [[tp.BettiPrior(1, 0)]]])
+def test_a_refinement_without_background_is_completed_without_it(prior):
+    before = tp.refine_map(two_channels(), prior, include_background=False, max_steps=0)
+    after = completed(before, prior)
+    assert torch.equal(after.output[:, 0], before.output[:, 0])
+    assert (after.betti_after.tolist(), after.stop_reason, after.pixels_changed) == ([[[1, 0]]], "edited", 1)
+
+
 def test_flips_and_transposes_cost_the_same():
     image = np.random.default_rng(5).random((12, 15))
     costs = {
@@ -432,6 +458,13 @@ def test_flips_and_transposes_cost_the_same():
         (np.zeros((1, 1, 2, 7)), tp.BettiPrior(1, 1), {}, r"image of shape \(2, 7\) cannot carry the prior.*\[1, 1\]"),
         (np.zeros((1, 1, 3, 3)), tp.BettiPrior(2, 1), {}, r"image of shape \(3, 3\) cannot carry the prior.*\[2, 1\]"),
         (np.zeros((1, 1, 5)), tp.BettiPrior(4), {}, r"image of shape \(5,\) cannot carry the prior"),
+        (RING[None, None], tp.BettiPrior(1, 1), {"include_background": False}, "leaves no channel: probability has 1"),
+        (
+            np.full((1, 2, 3, 3), 0.5),
+            tp.ClassPriors({1: (1, 0)}, classes=2),
+            {"include_background": False},
+            "has no use with class priors",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(image, prior, options, message):

@@ -22,7 +22,7 @@ from topoprior.priors.class_priors import ClassPriors, are_class_priors, resolve
 from topoprior.priors.feasibility import check_reachable
 from topoprior.priors.unions import union_leads
 from topoprior.refinement.class_push import NearestLabels
-from topoprior.refinement.numbers import check_middle
+from topoprior.refinement.numbers import check_class_options
 from topoprior.refinement.push import NearestEdit
 from topoprior.refinement.stopping import Verdict
 from topoprior.topology.betti import betti_numbers
@@ -64,12 +64,7 @@ def goal_of(prior: PriorLike | ClassPriorsLike, output: Tensor, settings: Settin
         nearest = NearestEdit(prior, settings.construction, settings.boundary, settings.rule.threshold)
         return ChannelGoal(prior, settings, nearest if settings.push else None)
     (priors,) = resolve_class_priors(prior, output.shape[0], output.shape[1], output.ndim - 2)
-    check_middle(settings.rule.threshold)
-    if not settings.include_background:
-        raise ValueError(
-            "include_background=False has no use with class priors: they name their channels, and background has a "
-            "prior only if they give it one"
-        )
+    check_class_options(settings.rule.threshold, include_background=settings.include_background)
     nearest_labels = NearestLabels(priors, settings.construction, settings.boundary) if settings.push else None
     return ClassGoal(priors, settings, nearest_labels)
 

@@ -22,7 +22,7 @@ from topoprior.refinement.class_guarantee import guarantee_classes
 from topoprior.refinement.editing.canvas import Canvas
 from topoprior.refinement.editing.capacity import exceeds_bounds, is_decided
 from topoprior.refinement.editing.search import least_betti, search
-from topoprior.refinement.numbers import check_middle, check_number
+from topoprior.refinement.numbers import check_class_options, check_number
 from topoprior.refinement.result import RefinementResult
 from topoprior.topology.betti import betti_numbers
 from topoprior.topology.filtration import LOGITS_HINT, as_images, check_options, check_values
@@ -40,6 +40,7 @@ def guarantee(
     probability: Images,
     prior: PriorLike | ClassPriorsLike,
     *,
+    include_background: bool = True,
     construction: Construction = "T",
     boundary: Boundary = "background",
     threshold: float = 0.5,
@@ -83,6 +84,8 @@ def guarantee(
             [0, 1]. Half precision comes back as float32.
         prior: What is wanted: one prior for all channels, or ``[[prior, prior, ...]]``, one per channel; or
             `ClassPriors`.
+        include_background: Whether channel 0 has a prior. If False, it stays as it is, and the priors and the Betti
+            numbers of the result are those of channels 1 and up.
         construction: ``"T"``: pixels connect through corners (8 / 26); ``"V"``: through faces (4 / 6).
         boundary: What lies outside the image, ``"background"`` or ``"foreground"``.
         threshold: Probability at which the mask is cut; with class priors only 0.5.
@@ -124,17 +127,20 @@ def guarantee(
             f"call guarantee once for each"
         )
     if are_class_priors(prior):
-        check_middle(threshold)
+        check_class_options(threshold, include_background=include_background)
         with torch.inference_mode(False):
             return guarantee_classes(given, prior, construction, boundary)
     check_reachable(prior, boundary=boundary)
+    first = 0 if include_background else 1
+    if given.shape[1] == first:
+        raise ValueError("include_background=False leaves no channel: probability has 1")
     with torch.inference_mode(False):
         reference = given.detach().to(torch.float64 if given.dtype == torch.float64 else torch.float32, copy=True)
         # The threshold as this type has it, so that comparisons here and later agree to the last bit.
         level = torch.tensor(threshold, dtype=reference.dtype)
-        wanted = resolve_priors(prior, 1, reference.shape[1], reference.ndim - 2)
+        wanted = resolve_priors(prior, 1, reference.shape[1] - first, reference.ndim - 2)
         canvases = []
-        for image, low, high in zip(reference[0].cpu().numpy(), wanted.lower[0], wanted.upper[0], strict=True):
+        for image, low, high in zip(reference[0, first:].cpu().numpy(), wanted.lower[0], wanted.upper[0], strict=True):
             canvas = Canvas(image, low.numpy(), high.numpy(), construction, boundary, level.item())
             _check_room(canvas)
             search(canvas)
@@ -142,9 +148,8 @@ def guarantee(
                 _refuse(canvas, impossible=is_decided(image.shape))
             canvases.append(canvas)
         before = reference >= level.item()
-        mask = torch.from_numpy(np.stack([canvas.grid.image(canvas.mask) for canvas in canvases]))[None].to(
-            given.device
-        )
+        edited = torch.from_numpy(np.stack([canvas.grid.image(canvas.mask) for canvas in canvases]))[None]
+        mask = torch.cat((before[:, :first], edited.to(given.device)), 1)
         below = torch.nextafter(level, torch.zeros_like(level))
         turned = torch.where(mask, level.to(given.device), below.to(given.device))
         costs = np.concatenate([[0.0], *(np.diff(canvas.costs) for canvas in canvases)]).cumsum().tolist()
@@ -155,8 +160,8 @@ def guarantee(
             mask=mask,
             reference=reference,
             history={"cost": costs},
-            betti_before=betti_numbers(before, construction=construction, boundary=boundary),
-            betti_after=betti_numbers(mask, construction=construction, boundary=boundary),
+            betti_before=betti_numbers(before[:, first:], construction=construction, boundary=boundary),
+            betti_after=betti_numbers(mask[:, first:], construction=construction, boundary=boundary),
             pixels_changed=int((mask != before).sum()),
             succeeded=not error,
             stop_reason=reason,
@@ -177,7 +182,7 @@ def completed(
     """A refinement that has the wanted topology: the same if it succeeded, otherwise with its output edited.
 
     Args:
-        result: Of `refine` or `refine_map`.
+        result: Of `refine`, `refine_many` or `refine_map`; where that left channel 0 out, so does this.
         prior: What was wanted.
         construction: As the refinement had it.
         boundary: As the refinement had it.
@@ -200,7 +205,14 @@ def completed(
     """
     if result.succeeded:
         return result
-    edited = guarantee(result.output, prior, construction=construction, boundary=boundary, threshold=threshold)
+    edited = guarantee(
+        result.output,
+        prior,
+        include_background=are_class_priors(prior) or result.betti_before.shape[1] == result.output.shape[1],
+        construction=construction,
+        boundary=boundary,
+        threshold=threshold,
+    )
     return replace(
         result,
         output=edited.output,

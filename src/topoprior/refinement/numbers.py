@@ -1,4 +1,4 @@
-"""What counts as a number among the options: no text, no truth value, and for steps no fraction."""
+"""Checks of options: what counts as a number (no text, no truth value, for steps no fraction), what suits classes."""
 
 from numbers import Integral, Real
 
@@ -26,14 +26,19 @@ def check_steps(name: str, value: object, *, least: int, of: str = "steps") -> N
         raise ValueError(f"{name} must be a whole number of {of}, at least {least}, got {value}")
 
 
-def check_middle(threshold: float) -> None:
-    """Refuse any threshold but 0.5 with class priors.
+def check_class_options(threshold: float, *, include_background: bool) -> None:
+    """Refuse what class priors have no use for.
 
     Raises:
-        ValueError: If it is another one.
+        ValueError: If the threshold is another one than 0.5, or background is to be left out.
     """
     if threshold != 0.5:
         raise ValueError(
             f"threshold must be left at 0.5 with class priors, got {threshold}: "
             "the mask is the most probable class of each pixel"
+        )
+    if not include_background:
+        raise ValueError(
+            "include_background=False has no use with class priors: they name their channels, and background has a "
+            "prior only if they give it one"
         )
