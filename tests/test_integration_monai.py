@@ -194,6 +194,17 @@ class TestDictionaries:
         assert [item["pred_topology"]["stop_reason"] for item in found][1] == "already right"
         assert all(item["pred_topology"]["betti_before"] == [[2, 0]] for item in found)
 
+    def test_summaries_pass_through_a_loader(self):
+        items = [{"pred": RING}, {"pred": RING.clamp(max=0.5)}, {"pred": torch.zeros(1, 3, 5)}]
+        keep = KeepTopologyd("pred", "1,1", summary_postfix="topology")
+        assert len({keep(item)["pred_topology"]["steps"] for item in items}) > 1
+        batch = next(iter(DataLoader(Dataset(items, keep), batch_size=3)))
+        assert batch["pred_topology"]["pixels_changed"].tolist() == [2, 1, 4]
+        found = [item["pred_topology"] for item in decollate_batch(batch)]
+        numbers = [[[int(number) for number in row] for row in one["betti_before"]] for one in found]
+        assert numbers == [[[2, 0]], [[2, 0]], [[0, 0]]]
+        assert [one["stop_reason"] for one in found] == ["topology right"] * 3
+
     def test_the_image_refines_the_prediction_of_the_network(self):
         network = torch.nn.Conv2d(1, 1, 1)
         with torch.no_grad():

@@ -44,7 +44,9 @@ class _TopologyMapTransform(MapTransform):  # type: ignore[misc]  # MONAI has no
             result = self._result(found, key, prior)
             found[key] = self.transform.given_back(result, found[key])
             if self.summary_postfix is not None:
-                found[f"{key}_{self.summary_postfix}"] = result.summary()
+                summary = result.summary()
+                del summary["history"]  # of as many entries as steps, which loaders cannot put together to a batch
+                found[f"{key}_{self.summary_postfix}"] = summary
         return found
 
     def _result(self, data: dict[Hashable, Any], key: Hashable, prior: Any) -> RefinementResult:
@@ -63,7 +65,7 @@ class KeepTopologyd(_TopologyMapTransform):
         boundary: As for `KeepTopology`.
         threshold: As for `KeepTopology`.
         summary_postfix: If given, ``f"{key}_{summary_postfix}"`` gets the summary of the change: Betti numbers before
-            and after, pixels changed, whether it succeeded.
+            and after, pixels changed, whether it succeeded; without the history.
         allow_missing_keys: Whether keys may be missing.
 
     Raises:
