@@ -78,6 +78,12 @@ def test_parse_refuses_other_texts(text):
         BettiPrior.parse(text)
 
 
+@pytest.mark.parametrize("number", [None, 1, (1, 1)])
+def test_parse_refuses_what_is_no_text(number):
+    with pytest.raises(TypeError, match="a prior must be written as text, like '1,1', got "):
+        BettiPrior.parse(number)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
@@ -105,7 +111,7 @@ def test_weights_that_do_not_fit_are_refused(weights):
         BettiPrior(1, 1, weights=weights)
 
 
-@pytest.mark.parametrize("weights", [2, "ab", (1, None)])
+@pytest.mark.parametrize("weights", [2, "ab", "12", (1, None), {1: 3, 2: 4}, {1, 2}])
 def test_weights_that_are_no_numbers_are_refused(weights):
     with pytest.raises(TypeError, match="weights must be 2 finite numbers of at least 0, one per Betti number, got"):
         BettiPrior(1, 1, weights=weights)

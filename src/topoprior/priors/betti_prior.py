@@ -2,7 +2,7 @@
 
 import math
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import NamedTuple, SupportsIndex, TypeAlias
 
@@ -62,12 +62,15 @@ class BettiPrior:
         """The prior written as on the command line: ``"1,0-2,*"``; ``"3-"`` is three or more, ``"*"`` is "don't care".
 
         Raises:
+            TypeError: If it is no text.
             ValueError: If the text is not of this form.
 
         Examples:
             >>> BettiPrior.parse("1,0-2,*")
             BettiPrior(1, (0, 2), None)
         """
+        if not isinstance(text, str):
+            raise TypeError(f"a prior must be written as text, like '1,1', got {text!r}")
         return cls(*(_parse_entry(entry.strip(), text) for entry in text.split(",")))
 
     @property
@@ -136,6 +139,8 @@ def _as_range(number: object) -> Range:
 def _as_weights(weights: Iterable[float], count: int) -> tuple[float, ...]:
     rule = f"weights must be {count} finite numbers of at least 0, one per Betti number"
     try:
+        if isinstance(weights, str | Mapping | Set):  # text has digits, the others have no order or two sides
+            raise TypeError
         factors = tuple(float(weight) for weight in weights)
     except (TypeError, ValueError):
         raise TypeError(f"{rule}, got {weights!r}") from None
