@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 import topoprior as tp
 from strategies import boundaries, constructions, shapes
 from topoprior import BettiPrior, ClassPriors, class_topology
+from topoprior.priors.unions import union_masks
 
 ENTRIES = {1: (1, 0), 0: (1, 1), (1, 2): (2, (0, 1)), (3, 0): (None, 1), (0, 1, 2): (1, 0)}
 
@@ -83,3 +84,8 @@ def test_labels_of_any_type_of_whole_numbers(kind):
     assert class_topology(labels, ClassPriors({1: (1, 1)}, classes=2)).betti.tolist() == [[[1, 1]]]
     with pytest.raises(ValueError, match="labels must be from 0 to 1, one for each of 0, 1, got 1 to 9"):
         class_topology(labels + np.array(labels == 0, dtype=kind) * 9, ClassPriors({1: (1, 1)}, classes=2))
+
+
+def test_more_classes_than_a_byte_has_values():
+    labels = torch.zeros(1, 2, 3, dtype=torch.uint8)
+    assert union_masks(labels, [(256,), (0, 256)], 257).flatten(2).any(2).tolist() == [[False, True]]

@@ -9,7 +9,7 @@ import torch
 
 from topoprior.evaluation.metrics import distance_to_prior
 from topoprior.priors.class_priors import ClassPriors, resolve_class_priors
-from topoprior.priors.unions import check_partition, union_masks
+from topoprior.priors.unions import check_partition, most_probable, union_masks
 from topoprior.topology.betti import betti_numbers
 from topoprior.topology.filtration import as_plain_tensor
 
@@ -96,7 +96,7 @@ def _labels(segmentation: Tensor | np.ndarray, priors: ClassPriors) -> Tensor:
     if plain.is_floating_point():
         resolve_class_priors(priors, plain.shape[0], plain.shape[1], plain.ndim - 2)
         check_partition(plain, name="segmentation")
-        return plain.argmax(1)
+        return most_probable(plain)
     if plain.is_complex():
         raise TypeError(f"segmentation must hold whole numbers or probabilities, got {plain.dtype}")
     if plain.ndim != axes + 2 or plain.shape[1] != 1:

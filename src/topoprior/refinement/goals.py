@@ -20,7 +20,7 @@ from topoprior.losses.economy import economical_diagrams
 from topoprior.losses.functional import betti_prior_loss, betti_prior_loss_from_diagrams
 from topoprior.priors.class_priors import ClassPriors, are_class_priors, resolve_class_priors
 from topoprior.priors.feasibility import check_reachable
-from topoprior.priors.unions import union_leads
+from topoprior.priors.unions import most_probable, union_leads
 from topoprior.refinement.class_push import NearestLabels
 from topoprior.refinement.numbers import check_class_options
 from topoprior.refinement.push import NearestEdit
@@ -145,7 +145,7 @@ class ClassGoal:
     def topology(self, output: Tensor) -> tuple[Tensor, list[Verdict]]:
         """The loss of the sums of probabilities, the verdict on the label map."""
         settings, values = self.settings, output.detach()
-        found = topology_of_labels(values.argmax(1), self.priors, settings.construction, settings.boundary)
+        found = topology_of_labels(most_probable(values), self.priors, settings.construction, settings.boundary)
         error = int(found.error.sum())
         pushed = self.nearest.push(output) if self.nearest is not None and error else None
         loss = class_prior_loss(
@@ -172,7 +172,7 @@ class ClassGoal:
 
     def mask(self, output: Tensor) -> Tensor:
         """In each pixel the most probable class, the first of several."""
-        return torch.zeros_like(output, dtype=torch.bool).scatter_(1, output.argmax(1, keepdim=True), True)
+        return torch.zeros_like(output, dtype=torch.bool).scatter_(1, most_probable(output)[:, None], True)
 
     def pixels_changed(self, mask: Tensor, before: Tensor) -> int:
         """Pixels with another class."""

@@ -18,6 +18,7 @@ import torch
 from topoprior.priors.betti_prior import resolve_priors
 from topoprior.priors.class_priors import are_class_priors
 from topoprior.priors.feasibility import check_reachable
+from topoprior.priors.unions import most_probable
 from topoprior.refinement.class_guarantee import guarantee_classes
 from topoprior.refinement.editing.canvas import Canvas
 from topoprior.refinement.editing.capacity import exceeds_bounds, is_decided
@@ -228,7 +229,7 @@ def completed(
 def _pixels_changed(mask: Tensor, reference: Tensor, prior: PriorLike | ClassPriorsLike, threshold: float) -> int:
     """Pixels that have changed sides, or their class."""
     if are_class_priors(prior):
-        return int((mask.int().argmax(1) != reference.argmax(1)).sum())
+        return int((mask.int().argmax(1) != most_probable(reference)).sum())
     return int((mask != (reference >= threshold)).sum())
 
 

@@ -18,6 +18,7 @@ from topoprior.losses.class_prior_loss import class_prior_loss
 from topoprior.losses.economy import Economy
 from topoprior.losses.functional import betti_prior_loss
 from topoprior.priors.class_priors import ClassPriors
+from topoprior.priors.unions import most_probable
 
 if TYPE_CHECKING:
     from topoprior.priors.betti_prior import BettiPrior
@@ -43,7 +44,7 @@ def class_probabilities(logits: Tensor) -> Tensor:
 
 def predicted_classes(logits: Tensor) -> Tensor:
     """The most probable class of each pixel, ``(batch, *spatial)``, uint8; with one class, where it has 0.5 or more."""
-    classes = (logits[:, 0] >= 0) if logits.shape[1] == 1 else logits.argmax(1)
+    classes = (logits[:, 0] >= 0) if logits.shape[1] == 1 else most_probable(logits)
     return classes.to(torch.uint8)
 
 
