@@ -386,6 +386,7 @@ def no_work(monkeypatch):
         ),
         (["map.npy", "-o", "out.npy", "--prior", "1;1"], "'1;1'"),
         (["map.npy", "-o", "out.npy", "--prior", "1,1,1"], "2 axes has 2 Betti numbers, .* got 3: 1,1,1"),
+        (["stack.npy", "-o", "out.npy", "--prior", "1,1"], "got 2: 1,1; of a stack of slices say the axis, --slices"),
         (["map.npy", "-o", "out.npy", "--prior", "0,1"], "no component but a loop: the prior 0,1 cannot be reached"),
         (["map.npy", "-o", "out.npy", "--prior", "*,*"], "a prior must ask for something"),
         (["map.npy", "-o", "out.npy", "--prior", "0,0", "--boundary", "foreground"], "the outside is a component"),

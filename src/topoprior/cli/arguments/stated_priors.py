@@ -128,7 +128,8 @@ def check_reachable(place: str, prior: BettiPrior | ClassPriors, axes: int | Non
             check_feasible(each, axes or each.dimensions, boundary=boundary)
             check_asks(each, boundary=boundary)
         except ValueError as error:
-            raise ValueError(f"{place}{name}: {error}") from error
+            slices = "; of a stack of slices say the axis, --slices" if (axes, each.dimensions) == (3, 2) else ""
+            raise ValueError(f"{place}{name}: {error}{slices}") from error
 
 
 def _entries(prior: BettiPrior | ClassPriors) -> Iterator[tuple[str, BettiPrior]]:
