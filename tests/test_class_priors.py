@@ -72,6 +72,18 @@ def test_what_is_refused(wanted, classes, error, message):
         ClassPriors(wanted, classes=classes)
 
 
+def test_which_classes_and_unions_have_a_prior():
+    priors = ClassPriors({"a": (1, 0), ("b", "a"): (1, 1)}, classes=("bg", "a", "b"))
+    assert "a" in priors
+    assert 1 in priors
+    assert ("a", "b") in priors
+    assert "b" not in priors
+    with pytest.raises(ValueError, match="there is no class 'c' among bg, a, b"):
+        assert "c" in priors
+    with pytest.raises(TypeError, match="'ClassPriors' object is not iterable"):
+        list(priors)
+
+
 def test_without_absent_classes():
     apex = tp.presets.short_axis_heart().without("RV")
     assert str(apex) == "RV 0,0; MYO 1,1; LV 1,0; MYO+LV 1,0"

@@ -153,6 +153,7 @@ def test_unions_ranges_and_what_is_known_of_the_union():
         ("1 apart from 5", ValueError, "number of components is known exactly and not 0, got 0,0"),
         ("1 touches 2; 2 apart from 1", ValueError, "'2 apart from 1' wants 2,1 for the union, which contradicts"),
         ([3], TypeError, "words must be sentences, got 3"),
+        (3, TypeError, "words must be sentences, got 3"),
     ],
 )
 def test_what_is_refused(words, error, message):

@@ -5,7 +5,10 @@ import re
 import pytest
 
 from topoprior.priors.betti_prior import BettiPrior
-from topoprior.priors.table import read_prior_table
+from topoprior.priors.class_priors import ClassPriors
+from topoprior.priors.class_table import write_class_prior_table
+from topoprior.priors.slice_table import write_slice_table
+from topoprior.priors.table import read_prior_table, write_prior_table
 
 
 def table_of(tmp_path, text: str | bytes):
@@ -124,3 +127,16 @@ def test_faults_are_named(tmp_path, text, message):
 def test_no_such_table(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none.csv does not exist"):
         read_prior_table(tmp_path / "none.csv")
+
+
+def test_weights_are_not_lost_in_silence(tmp_path):
+    """A table has no place for them."""
+    prior, path = BettiPrior(1, 1, weights=(1, 2)), tmp_path / "priors.csv"
+    classes = ClassPriors({1: prior}, classes=2)
+    with pytest.raises(ValueError, match=r"no place for weights, got BettiPrior\(1, 1, weights=\(1.0, 2.0\)\)"):
+        write_prior_table(path, {("a.png", None): prior})
+    with pytest.raises(ValueError, match="no place for weights"):
+        write_class_prior_table(path, {("a.png", None): classes})
+    with pytest.raises(ValueError, match="no place for weights"):
+        write_slice_table(path, {("a.png", 0): prior})
+    assert not path.exists()

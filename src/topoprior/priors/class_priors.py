@@ -135,6 +135,12 @@ class ClassPriors:
             raise KeyError(f"{name_of(wanted, self.classes)} has no prior here: {self}")
         return self.priors[self.unions.index(wanted)]
 
+    def __contains__(self, union: Classes) -> bool:
+        """Whether a class or union has a prior, in any order of the classes; one that does not exist is refused."""
+        return _as_union(union, self.classes) in self.unions
+
+    __iter__ = None  # or Python would ask for the priors of 0, 1, 2 and so on
+
     def as_dict(self) -> dict[Classes, BettiPrior]:
         """The entries as the argument ``priors`` takes them.
 

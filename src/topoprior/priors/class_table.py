@@ -15,7 +15,7 @@ from pathlib import Path
 
 from topoprior.priors.betti_prior import BettiPrior
 from topoprior.priors.class_priors import Classes, ClassPriors
-from topoprior.priors.table_file import Rows, are_numbers, besides_keys, parsed, read_rows, write_rows
+from topoprior.priors.table_file import Rows, are_numbers, besides_keys, cell, parsed, read_rows, write_rows
 from topoprior.priors.table_rows import AbstractPriorTable
 
 
@@ -69,7 +69,7 @@ def write_class_prior_table(
 ) -> None:
     """Write a table of class priors; arguments and errors as `topoprior.priors.table.write_prior_table`."""
     names = list(dict.fromkeys(name for priors in rows.values() for name in priors.names))
-    cells = {key: dict(zip(priors.names, map(str, priors.priors), strict=True)) for key, priors in rows.items()}
+    cells = {key: dict(zip(priors.names, map(cell, priors.priors), strict=True)) for key, priors in rows.items()}
     write_rows(
         path, names, {key: [row.get(name, "") for name in names] for key, row in cells.items()}, overwrite=overwrite
     )

@@ -39,12 +39,13 @@ tumour is the union of its parts, and its prior is that of the union.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from topoprior.priors.betti_prior import BettiPrior, Range
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from topoprior.priors.class_priors import Classes, ClassPriors
 
@@ -70,6 +71,8 @@ def translate(words: str | Iterable[str], known: ClassPriors) -> dict[Classes, B
 
 
 def _sentences(words: str | Iterable[str]) -> list[str]:
+    if not isinstance(words, Iterable):
+        raise TypeError(f"words must be sentences, got {words!r}")
     texts = words.split(";") if isinstance(words, str) else list(words)
     for text in texts:
         if not isinstance(text, str):

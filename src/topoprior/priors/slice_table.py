@@ -16,6 +16,7 @@ from pathlib import Path
 
 from topoprior.imaging.new_file import new_file
 from topoprior.priors.betti_prior import BettiPrior
+from topoprior.priors.table_file import cell
 
 _FRAME = re.compile(r"(?P<patient>.+)_frame(?P<frame>\d{2})\.nii\.gz")
 
@@ -31,7 +32,7 @@ def write_slice_table(
         overwrite: Replace a file that exists.
 
     Raises:
-        ValueError: If there is no row, or a prior has another number of Betti numbers.
+        ValueError: If there is no row, or a prior has weights or another number of Betti numbers.
         OSError: If the file exists and ``overwrite`` is False, or it cannot be written.
 
     Examples:
@@ -56,5 +57,5 @@ def write_slice_table(
         table = csv.writer(f, lineterminator="\n")
         table.writerow([*(("patient", "frame") if by_patient else ("file",)), "slice", "b0", "b1"])
         for (file, index), prior in rows.items():
-            numbers = ["", ""] if prior is None else str(prior).split(",")
+            numbers = ["", ""] if prior is None else cell(prior).split(",")
             table.writerow([*(named[file] if by_patient else (file,)), index, *numbers])

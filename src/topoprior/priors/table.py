@@ -19,7 +19,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from topoprior.priors.betti_prior import BettiPrior
-from topoprior.priors.table_file import Rows, are_numbers, besides_keys, parsed, read_rows, refuse_columns, write_rows
+from topoprior.priors.table_file import (
+    Rows,
+    are_numbers,
+    besides_keys,
+    cell,
+    parsed,
+    read_rows,
+    refuse_columns,
+    write_rows,
+)
 from topoprior.priors.table_rows import AbstractPriorTable
 
 
@@ -50,7 +59,7 @@ def write_prior_table(
         overwrite: Replace a file that exists.
 
     Raises:
-        ValueError: If there is no row, or some name a slice and some do not.
+        ValueError: If there is no row, some name a slice and some do not, or a prior has weights.
         OSError: If the file exists and ``overwrite`` is False, or it cannot be written.
 
     Examples:
@@ -63,7 +72,7 @@ def write_prior_table(
         a.nii.gz,1,"1,0-2"
         <BLANKLINE>
     """
-    write_rows(path, ["prior"], {key: [str(prior)] for key, prior in rows.items()}, overwrite=overwrite)
+    write_rows(path, ["prior"], {key: [cell(prior)] for key, prior in rows.items()}, overwrite=overwrite)
 
 
 def _row_of_numbers(where: str, columns: list[str]) -> Rows[BettiPrior]:

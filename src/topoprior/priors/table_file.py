@@ -88,6 +88,17 @@ def parsed(where: str, text: str) -> BettiPrior:
         raise ValueError(f"{where}: {error}") from error
 
 
+def cell(prior: BettiPrior) -> str:
+    """The prior as `parsed` reads it.
+
+    Raises:
+        ValueError: If it has weights, for which a table has no place.
+    """
+    if set(prior.weights) != {1.0}:
+        raise ValueError(f"a table of priors has no place for weights, got {prior!r}")
+    return str(prior)
+
+
 def write_rows(
     path: str | Path, columns: list[str], rows: Mapping[tuple[str, int | None], list[str]], *, overwrite: bool
 ) -> None:
