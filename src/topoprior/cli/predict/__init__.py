@@ -1,1 +1,1 @@
-"""``topoprior predict``: masks by a trained network."""
+"""``topoprior predict``: masks by a trained network, the ``prediction`` of one file among others."""

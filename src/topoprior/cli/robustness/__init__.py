@@ -1,1 +1,4 @@
-"""``topoprior robustness``: images made worse, then refined and judged, by the rooms of ``refine`` and ``evaluate``."""
+"""``topoprior robustness``: ``data`` made worse level by level, refined and judged.
+
+Its ``trials`` stand on the rooms of ``refine`` and ``evaluate``; a ``level_table`` tells what came of them.
+"""
