@@ -47,6 +47,13 @@ def test_settings_are_read_without_torch():
         ("HardwareSettings", {"threads": 0}, "threads must be at least 1, got 0"),
         ("TrainingSettings", {"method": "crf"}, "method must be one of .*, pseudo-labels.prior, got 'crf'"),
         ("TrainingSettings", {"seed": -1}, "seed must be at least 0 .*, got -1"),
+        ("TrainingSettings", {"seed": 0.5}, "seed must be a whole number, got 0.5"),
+        ("SupervisedSettings", {"steps": 1.5}, "steps must be a whole number, got 1.5"),
+        ("SupervisedSettings", {"patience": True}, "patience must be a whole number, got True"),
+        ("SupervisedSettings", {"learning_rate": float("inf")}, "learning_rate must be finite, got inf"),
+        ("SupervisedSettings", {"weight_decay": float("inf")}, "weight_decay must be finite, got inf"),
+        ("PriorSettings", {"weight": float("inf")}, "weight must be finite, got inf"),
+        ("AugmentationSettings", {"noise": float("inf")}, "noise must be finite, got inf"),
     ],
 )
 def test_wrong_values_are_refused_by_name(kind, values, message):

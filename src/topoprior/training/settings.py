@@ -5,6 +5,7 @@ of the weights from labelled images; in the phase with the prior it goes with on
 """
 
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Literal, get_args
 
 Method = Literal["supervised", "prior", "pseudo-labels", "pseudo-labels+prior"]
@@ -124,6 +125,7 @@ class PriorSettings:
         _check_word("power", self.power, (1, 2))
         _check_word("essential", self.essential, ("finite", "drop"))
         _check("weight", self.weight, self.weight > 0, "greater than 0 (method: supervised trains without the prior)")
+        _check_finite("weight", self.weight)
         _check_count("unlabelled_batch_size", self.unlabelled_batch_size)
         if self.max_bars is not None:
             _check_count("max_bars", self.max_bars)
@@ -204,6 +206,7 @@ class AugmentationSettings:
     def __post_init__(self) -> None:
         for name in ("rotation", "scale", "shift", "contrast", "brightness", "noise"):
             _check(name, getattr(self, name), getattr(self, name) >= 0, "at least 0")
+            _check_finite(name, getattr(self, name))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,6 +265,7 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         _check_word("method", self.method, get_args(Method))
+        _check_whole("seed", self.seed)
         _check("seed", self.seed, 0 <= self.seed < 2**31, "at least 0 and less than 2^31")
 
 
@@ -271,6 +275,8 @@ def _check_phase(phase: SupervisedSettings | PriorSettings | PseudoLabelSettings
         _check_count(name, getattr(phase, name))
     _check("learning_rate", phase.learning_rate, phase.learning_rate > 0, "greater than 0")
     _check("weight_decay", phase.weight_decay, phase.weight_decay >= 0, "at least 0")
+    for name in ("learning_rate", "weight_decay"):
+        _check_finite(name, getattr(phase, name))
 
 
 def _check_word(name: str, value: object, words: tuple[object, ...]) -> None:
@@ -278,7 +284,16 @@ def _check_word(name: str, value: object, words: tuple[object, ...]) -> None:
 
 
 def _check_count(name: str, value: int) -> None:
+    _check_whole(name, value)
     _check(name, value, value >= 1, "at least 1")
+
+
+def _check_whole(name: str, value: object) -> None:
+    _check(name, value, isinstance(value, int) and not isinstance(value, bool), "a whole number")
+
+
+def _check_finite(name: str, value: float) -> None:
+    _check(name, value, isfinite(value), "finite")
 
 
 def _check(name: str, value: object, right: bool, rule: str) -> None:
