@@ -239,8 +239,9 @@ def test_other_settings_are_refused_by_name(tmp_path, places):
     before = journal.read_bytes()
     for settings, message in (
         ({"weight": 0.3, "slices": None, "pair": (1, 2)}, "was begun with weight 0.1, now it is 0.3: .*overwrite"),
+        ({"weight": 0.1, "pair": (1, 2)}, "was begun with slices None, now it is not given"),
         ({"weight": 0.1, "slices": 2, "pair": (1, 2)}, "slices None, now it is 2"),
-        ({"weight": 0.1, "slices": None}, r"pair \[1, 2\], now it is None"),
+        ({"weight": 0.1, "slices": None}, r"pair \[1, 2\], now it is not given"),
     ):
         with pytest.raises(ValueError, match=message):
             doubled(places, journal, settings=settings)

@@ -137,5 +137,7 @@ def _parsed(line: bytes) -> dict[str, Any]:
 
 def _difference(before: dict[str, Any], now: dict[str, Any]) -> str:
     """In words, the first setting that differs."""
-    name = next(name for name in [*now, *before] if before.get(name) != now.get(name))
-    return f"{name} {before.get(name)}, now it is {now.get(name)}: choose another place, or overwrite what is there"
+    missing = object()
+    name = next(name for name in [*now, *before] if before.get(name, missing) != now.get(name, missing))
+    was, is_now = (settings.get(name, "not given") for settings in (before, now))
+    return f"{name} {was}, now it is {is_now}: choose another place, or overwrite what is there"
