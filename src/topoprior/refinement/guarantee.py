@@ -51,7 +51,7 @@ def guarantee(
     What is too many is removed in the cheapest way that the map offers: a component is deleted or bridged to its
     neighbour, a hole is filled, opened or joined to another. What is missing is made where the map has the clearest
     trace of it: along a bar that the threshold hides, or by closing a region that is wide inside and narrow at its
-    mouth, such as a broken ring. Edits that no longer matter are taken back at the end.
+    mouth, such as a broken ring or an open shell. Edits that no longer matter are taken back at the end.
 
     Of a range the nearest allowed number is aimed at; what the prior does not care about may change.
 

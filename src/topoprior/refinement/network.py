@@ -95,8 +95,8 @@ def refine(
         weight: Lambda of equation 5. Higher trades pixels for topology.
         learning_rate: Of Adam; None for 3e-4, with `ClassPriors` 1e-4.
         max_steps: Largest number of steps; None for 100, with `ClassPriors` 200.
-        activation: Applied to the network's output: ``"sigmoid"``, ``"softmax"`` (over the channels), or None if the
-            network gives probabilities itself.
+        activation: Applied to the network's output, in float32 if that is of half precision: ``"sigmoid"``,
+            ``"softmax"`` (over the channels), or None if the network gives probabilities itself.
         include_background: Whether channel 0 has a prior. If False, the priors and the Betti numbers of the result
             are those of channels 1 and up; all channels stay in the fidelity term, the output and the mask.
         parameters: What moves: ``"all"``; ``"normalisation"`` (scale and shift of the normalisation layers);
@@ -112,7 +112,7 @@ def refine(
             always exact: it looks at all pixels, or at the box of a ``region`` below ``threshold - margin``.
         push: How hard to push towards the nearest map found with the wanted topology, see above. 0 is the paper's loss;
             at 1 every pixel of the edit is pushed as hard as one that sets a bar of length 0.5. In 3-D tunnels may get
-            no push, or a poor one, and a cavity is put where it costs least.
+            no push, or a poor one.
         threshold: Probability at which the mask is cut.
         margin: The topology has to be right at ``threshold - margin`` and ``threshold + margin`` as well; with
             `ClassPriors`, if every union loses, or takes, the pixels that it leads or trails by up to ``2 * margin``.

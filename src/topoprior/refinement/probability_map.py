@@ -12,7 +12,7 @@ from topoprior.priors.unions import check_partition
 from topoprior.refinement.free_maps import free_channels, free_classes
 from topoprior.refinement.optimisation import Settings, minimise
 from topoprior.refinement.stopping import StoppingRule
-from topoprior.topology.filtration import LOGITS_HINT, as_images, check_values
+from topoprior.topology.filtration import LOGITS_HINT, as_images, check_values, in_full_precision
 
 if TYPE_CHECKING:
     from topoprior.losses.economy import Economy
@@ -78,7 +78,7 @@ def refine_map(
             always exact: it looks at all pixels, or at the box of a ``region`` below ``threshold - margin``.
         push: How hard to push towards the nearest map found with the wanted topology, see above. 0 is the paper's loss;
             at 1 every pixel of the edit is pushed as hard as one that sets a bar of length 0.5. In 3-D tunnels may get
-            no push, or a poor one, and a cavity is put where it costs least.
+            no push, or a poor one.
         threshold: Probability at which the mask is cut.
         margin: The topology has to be right at ``threshold - margin`` and ``threshold + margin`` as well.
         patience: For this many states in a row. None: all steps are taken, and the last state is kept, see `refine`.
@@ -135,7 +135,6 @@ def refine_map(
         check_partition(given, name="probability")
     # Normal mode inside: callers often predict under no_grad or inference_mode, whose tensors cannot be optimised.
     with torch.inference_mode(False), torch.enable_grad():
-        half = given.dtype in (torch.float16, torch.bfloat16)
-        reference = given.detach().to(torch.float32 if half else given.dtype, copy=True)
+        reference = in_full_precision(given.detach().clone())
         free = free_classes(reference) if are_class_priors(prior) else free_channels(reference)
         return minimise(free.predict, [free.offset], prior, settings, project=free.project)

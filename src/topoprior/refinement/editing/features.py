@@ -7,7 +7,7 @@ In this order:
 2. pockets: parts of a region that are wide inside and narrow at their mouth, such as the inside of a broken ring even
    where the gap has probability 0. Growing the other colour everywhere at the price of the map closes the mouth before
    it fills the pocket; how long the pocket lasts is a bar again. Best first: most would be lost by filling the new
-   feature, less what the curve costs;
+   feature, less what the curve costs (in 3-D see `topoprior.refinement.editing.volume_pockets`);
 3. the other bars, the longest first;
 4. the smallest feature at the place where it costs least, among equals deep inside the other colour.
 """
@@ -22,6 +22,7 @@ import torch
 from topoprior.refinement.editing.grid import regions
 from topoprior.refinement.editing.levels import MOST_BARS, bars, basin, level
 from topoprior.refinement.editing.paths import distance_to_other_colour, separating_curve
+from topoprior.refinement.editing.volume_pockets import closed_pockets
 from topoprior.topology.diagram import persistence
 
 if TYPE_CHECKING:
@@ -45,9 +46,11 @@ def features(canvas: Canvas, dimension: int) -> Iterator[Array]:
     clear = [bar for bar in traces[:1] if bar.length >= CLEAR_BAR]
     for bar in clear:
         yield from _from_bar(canvas, bar, colours)
-    if len(canvas.grid.shape) == 2:
-        for colour in colours:
+    for colour in colours:
+        if len(canvas.grid.shape) == 2:
             yield from _from_pockets(canvas, colour)
+        elif len(canvas.grid.shape) == 3:
+            yield from closed_pockets(canvas, colour)
     for bar in traces[len(clear) :]:
         yield from _from_bar(canvas, bar, colours)
     for colour in colours if len(canvas.grid.shape) > 1 else (True, False):
