@@ -75,6 +75,18 @@ def test_gradient_reaches_the_logits_in_their_dtype():
         assert raw.grad.abs().sum() > 0
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_pushes_what_the_network_is_sure_of(dtype):
+    """In these types the sigmoid of 9 is exactly 1 and has no slope."""
+    raw = torch.tensor([[[9.0, -4.0, 9.0]]], dtype=dtype, requires_grad=True)
+    loss = BettiPriorLoss(BettiPrior(1), sigmoid=True)(raw)
+    loss.backward()
+    assert loss.dtype == torch.float32
+    exact = raw.detach().float().requires_grad_()
+    BettiPriorLoss(BettiPrior(1), sigmoid=True)(exact).backward()
+    torch.testing.assert_close(raw.grad.float(), exact.grad, rtol=0.01, atol=0)
+
+
 def test_it_is_a_loss_of_torch():
     loss = BettiPriorLoss(BettiPrior(1, 1))
     assert isinstance(loss, torch.nn.modules.loss._Loss)

@@ -83,9 +83,23 @@ def test_dtypes():
     for dtype in (torch.float32, torch.bfloat16, torch.float16):
         raw = torch.randn(1, 4, 6, 7, generator=torch.Generator().manual_seed(0)).to(dtype).requires_grad_()
         loss = ClassPriorLoss(PRIORS, softmax=True)(raw)
-        assert loss.dtype == dtype
+        assert loss.dtype == torch.float32
+        assert class_prior_loss(raw.softmax(1), PRIORS).dtype == dtype
         loss.backward()
         assert raw.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_pushes_what_the_network_is_sure_of(dtype):
+    """Three pixels of class 1 apart, where one is wanted: in these types their softmax is exactly 1."""
+    priors = ClassPriors({1: (1, 0)}, classes=2)
+    raw = torch.tensor([[[[-3.0, 3.0, -3.0, 3.0, -3.0]], [[6.0, -4.0, 6.0, -4.0, 6.0]]]], dtype=dtype)
+    gradients = []
+    for values in (raw.requires_grad_(), raw.detach().float().requires_grad_()):
+        ClassPriorLoss(priors, softmax=True)(values).backward()
+        gradients.append(values.grad.float())
+    assert (gradients[0][0, 1, 0, 2:] > 0).any()
+    torch.testing.assert_close(*gradients, rtol=0.01, atol=1e-7)
 
 
 @pytest.mark.parametrize(

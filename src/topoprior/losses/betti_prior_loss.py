@@ -10,11 +10,14 @@ from torch.nn.modules.loss import _Loss
 from topoprior.losses.economy import Economy
 from topoprior.losses.functional import Essential, Reduction, betti_prior_loss
 from topoprior.priors.betti_prior import PriorLike
-from topoprior.topology.filtration import Boundary, Construction
+from topoprior.topology.filtration import Boundary, Construction, in_full_precision
 
 
 class BettiPriorLoss(_Loss):
     """`topoprior.betti_prior_loss` with its options stored; ignores its target, so it drops in beside other losses.
+
+    Logits of half precision are activated in float32, and the loss is float32: a sigmoid in bfloat16 is exactly 1 from
+    a logit of 6.3 on (float16: 8.4), where it has no slope, so that nothing would lower what the network is sure of.
 
     Args:
         prior: One `BettiPrior` for all; or one per image of the batch; or a sequence of one per channel for each image
@@ -124,9 +127,9 @@ class BettiPriorLoss(_Loss):
         if not input.is_floating_point():
             raise TypeError(f"input must be floating point, got {input.dtype}: a mask or label map is no prediction")
         if self.sigmoid:
-            input = torch.sigmoid(input)  # noqa: A001
+            input = torch.sigmoid(in_full_precision(input))  # noqa: A001
         if self.softmax:
-            input = torch.softmax(input, dim=1)  # noqa: A001
+            input = torch.softmax(in_full_precision(input), dim=1)  # noqa: A001
         if self.other_act is not None:
             input = self.other_act(input)  # noqa: A001
         return input if self.include_background else input[:, 1:]

@@ -13,7 +13,7 @@ from topoprior.priors.betti_prior import BettiPrior
 from topoprior.priors.class_priors import resolve_class_priors
 from topoprior.priors.consistency import check_consistent
 from topoprior.priors.unions import check_partition, union_probabilities
-from topoprior.topology.filtration import as_images, check_options
+from topoprior.topology.filtration import as_images, check_options, in_full_precision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,6 +115,8 @@ def _row(priors: ClassPriors, unions: list[tuple[int, ...]]) -> list[BettiPrior]
 class ClassPriorLoss(_Loss):
     """`topoprior.class_prior_loss` with its options stored; ignores its target, so it drops in beside other losses.
 
+    Logits of half precision go through the softmax in float32, and the loss is float32; see `BettiPriorLoss`.
+
     Args:
         priors: One `ClassPriors` for all images, or one per image of the batch.
         construction: ``"T"`` (8 / 26 neighbours) or ``"V"`` (4 / 6).
@@ -193,7 +195,7 @@ class ClassPriorLoss(_Loss):
             got = input.dtype if isinstance(input, Tensor) else type(input).__name__
             raise TypeError(f"input must be a floating point torch tensor, got {got}: a label map is no prediction")
         if self.softmax and input.ndim > 1:  # other shapes are refused below, with the rule
-            input = torch.softmax(input, dim=1)  # noqa: A001
+            input = torch.softmax(in_full_precision(input), dim=1)  # noqa: A001
         if self.other_act is not None:
             input = self.other_act(input)  # noqa: A001
         return class_prior_loss(

@@ -48,7 +48,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from topoprior.topology.diagram import diagrams_from, diagrams_of
-from topoprior.topology.filtration import as_images, check_values
+from topoprior.topology.filtration import as_images, check_values, in_full_precision
 from topoprior.topology.pairing import persistence_pairs
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def economical_diagrams(
     check_values(values, name="input")  # what is left out too: no one else looks at it
     shape = values.shape[2:]
     box, blocks = economy.box(values), economy.blocks(shape)
-    exact = values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
+    exact = in_full_precision(values)
     small = pool(exact[(slice(None), slice(None), *box)], blocks, economy.pooling)
     zeros = [
         (int(boundary == "foreground" and one.start > 0), int(boundary == "foreground" and one.stop < side))

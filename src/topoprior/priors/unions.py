@@ -17,7 +17,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from topoprior.topology.filtration import check_values
+from topoprior.topology.filtration import check_values, in_full_precision
 
 Unions: TypeAlias = Sequence[tuple[int, ...]]
 
@@ -32,8 +32,7 @@ def union_probabilities(probability: Tensor, unions: Unions) -> Tensor:
         tensor([[[0.5000],
                  [0.7500]]])
     """
-    if probability.dtype in (torch.float16, torch.bfloat16):
-        probability = probability.float()
+    probability = in_full_precision(probability)
     sums = torch.stack(
         [probability[:, union[0]] if len(union) == 1 else probability[:, list(union)].sum(1) for union in unions], 1
     )
@@ -88,10 +87,10 @@ def check_partition(probability: Tensor, *, name: str) -> None:
             precision).
     """
     check_values(probability, name=name, hint="if these are logits, apply torch.softmax over the channels first")
-    half = probability.dtype in (torch.float16, torch.bfloat16)
-    sums = probability.float().sum(1) if half else probability.sum(1)
+    exact = in_full_precision(probability)
+    sums = exact.sum(1)
     worst = max((end.item() for end in torch.aminmax(sums)), key=lambda end: abs(end - 1))
-    if abs(worst - 1) > (0.01 if half else 0.001):
+    if abs(worst - 1) > (0.001 if exact is probability else 0.01):
         raise ValueError(
             f"the channels of {name} must be a softmax, their probabilities must sum to 1 in every pixel, got a sum of "
             f"{worst:.4g}: class priors add probabilities. For logits apply torch.softmax(logits, dim=1), not "

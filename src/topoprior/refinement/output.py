@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor
 
+from topoprior.topology.filtration import in_full_precision
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -14,7 +16,7 @@ Activation = Literal["sigmoid", "softmax"]
 
 
 def activation_of(name: Activation | None) -> Callable[[Tensor], Tensor]:
-    """The function that the word stands for.
+    """The function that the word stands for; half precision becomes float32, for what `BettiPriorLoss` says of it.
 
     Raises:
         ValueError: If it is another word.
@@ -22,9 +24,9 @@ def activation_of(name: Activation | None) -> Callable[[Tensor], Tensor]:
     if name is None:
         return lambda output: output
     if name == "sigmoid":
-        return torch.sigmoid
+        return lambda output: torch.sigmoid(in_full_precision(output))
     if name == "softmax":
-        return lambda output: torch.softmax(output, dim=1)
+        return lambda output: torch.softmax(in_full_precision(output), dim=1)
     raise ValueError(f"activation must be 'sigmoid', 'softmax' or None, got {name!r}")
 
 

@@ -111,6 +111,11 @@ def as_plain_tensor(images: Images, *, name: str) -> Tensor:
     return images
 
 
+def in_full_precision(values: Tensor) -> Tensor:
+    """Half precision as float32, which is exact; all else as it is."""
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
+
+
 def check_values(values: Tensor, *, name: str = "images", hint: str = f"{LOGITS_HINT}, {LOSS_HINT}") -> None:
     """Raise ``ValueError`` unless all values are finite and in [0, 1]; the message tells what to do about logits."""
     low, high = (bound.item() for bound in torch.aminmax(values))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from topoprior import _core
-from topoprior.topology.filtration import Boundary, Construction, check_values
+from topoprior.topology.filtration import Boundary, Construction, check_values, in_full_precision
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
@@ -78,11 +78,8 @@ def _operator(values: Tensor, construction: str, boundary: str, dimensions: int,
 
 
 def _for_core(values: Tensor) -> Array:
-    """C-contiguous array of a type the core takes; half precision becomes float32, which is exact."""
-    values = values.detach().cpu()
-    if values.dtype in (torch.float16, torch.bfloat16):
-        values = values.float()
-    return values.contiguous().numpy()
+    """C-contiguous array of a type the core takes."""
+    return in_full_precision(values.detach().cpu()).contiguous().numpy()
 
 
 def _per_case(table: Array, bars: Array, images: int, pixels: int) -> Array:
