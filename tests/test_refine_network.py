@@ -375,10 +375,10 @@ def test_cuda_in_cuda_out():
 
 
 def test_a_network_of_half_precision_is_refined_where_it_is_sure():
-    """Two dots of logit 9, where none is wanted: the sigmoid of 9 is 1 in bfloat16, without a slope."""
+    """Logits of 9 where nothing is wanted: the sigmoid of 9 is 1 in bfloat16, without a slope."""
     network = torch.nn.Conv1d(1, 1, 1).to(torch.bfloat16)
     network.load_state_dict({"weight": torch.ones(1, 1, 1), "bias": torch.zeros(1)})
-    row = torch.tensor([[[9.0, -9.0, 9.0, -9.0]]], dtype=torch.bfloat16)
+    row = torch.full((1, 1, 4), 9.0, dtype=torch.bfloat16)
     result = tp.refine(network, row, tp.BettiPrior(0), activation="sigmoid", learning_rate=0.5, max_steps=40, weight=9)
     assert (result.output.dtype, result.network.weight.dtype) == (torch.float32, torch.bfloat16)
     assert result.succeeded
