@@ -372,6 +372,7 @@ def test_bad_input_is_refused(images, error, message):
         ({"max_bars": 0}, "max_bars must be a whole number of at least 1, or None for all bars, got 0"),
         ({"max_bars": 2.5}, "max_bars must be a whole number of at least 1, or None for all bars, got 2.5"),
         ({"max_bars": "3"}, "max_bars must be a whole number of at least 1, or None for all bars, got '3'"),
+        ({"max_bars": True}, "max_bars must be a whole number of at least 1, or None for all bars, got True"),
         ({"max_bars": 1}, "max_bars must be at least the number of bars that the prior wants, 2, got 1"),
         ({"construction": "F"}, "construction must be one of 'T', 'V', got 'F'"),
         ({"boundary": "pad"}, "boundary must be one of 'background', 'foreground', got 'pad'"),

@@ -124,7 +124,7 @@ def check_loss_options(power: int, essential: str, max_bars: int | None, reducti
     for name, value, kind in (("essential", essential, Essential), ("reduction", reduction, Reduction)):
         if value not in get_args(kind):
             raise ValueError(f"{name} must be one of {', '.join(map(repr, get_args(kind)))}, got {value!r}")
-    if max_bars is not None and (not isinstance(max_bars, int) or max_bars < 1):
+    if max_bars is not None and (isinstance(max_bars, bool) or not isinstance(max_bars, int) or max_bars < 1):
         raise ValueError(f"max_bars must be a whole number of at least 1, or None for all bars, got {max_bars!r}")
 
 
