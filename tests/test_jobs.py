@@ -251,6 +251,19 @@ def test_other_settings_are_refused_by_name(tmp_path, places):
     assert doubled(places, journal, settings={"weight": 0.3})[1] == []
 
 
+def test_other_settings_follow_a_run_of_which_nothing_came(tmp_path, places):
+    journal = tmp_path / "journal.jsonl"
+    for source, _ in places:
+        source.write_text("no number")
+    outcome, _ = doubled(places, journal, settings={"weight": 0.1})
+    assert len(outcome.failures) == len(places)
+    places[1][0].write_text("11")
+    outcome, _ = doubled(places, journal, settings={"weight": 0.3})
+    assert list(outcome.results) == ["1.txt"]
+    with pytest.raises(ValueError, match=r"was begun with weight 0.3, now it is 0.1"):
+        doubled(places, journal, settings={"weight": 0.1})
+
+
 def test_another_version_is_another_setting(tmp_path, places, monkeypatch):
     journal = tmp_path / "journal.jsonl"
     doubled(places, journal)

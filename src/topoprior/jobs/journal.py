@@ -32,7 +32,8 @@ class Journal:
         path: Of the file, whose folder must exist; None to remember nothing.
         tasks: Those of this run.
         settings: All that every result depends on: values that JSON takes.
-        overwrite: Begin anew if the journal that is there has other settings.
+        overwrite: Begin anew if the journal that is there has other settings. One of a run that finished no item is
+            begun anew unasked.
 
     Attributes:
         finished: What is kept of the tasks that are done, and whose files are as they were: name to result.
@@ -113,7 +114,7 @@ class Journal:
         if head == self._head:
             self._length = sum(len(line) + 1 for line in lines)
             return {entry["name"]: entry for entry in entries if "begun" not in entry}
-        if not overwrite:
+        if not overwrite and any("result" in entry for entry in entries):  # else there is nothing to lose
             raise ValueError(f"{path} was begun with {_difference(head, self._head)}")
         return {}
 
