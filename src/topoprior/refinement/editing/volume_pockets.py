@@ -65,12 +65,12 @@ def closed_pockets(canvas: Canvas, colour: bool) -> Iterator[Array]:
 
 
 def _wall(grid: Grid, mask: Array, colour: bool, far: Array, deepest: int, mouth: float) -> Array:
-    """The cells where the pocket and the rest of its colour meet, grown from the cells that lie beyond the mouth."""
+    """Where the pocket meets the rest: the outside, and all that is as far from the other colour as the pocket."""
     touching = grid.touching[colour]
     here = (mask == colour) & ~grid.wall
     side = np.zeros(grid.size, dtype=int)
-    side[here & (~grid.inside | (far > mouth))] = 2  # the rest, and all of the outside
-    side[connected(grid.inside & here & (far > mouth), deepest, touching)] = 1  # the pocket
+    side[here & (~grid.inside | (far >= far[deepest]))] = 2
+    side[connected(grid.inside & here & (far > mouth), deepest, touching)] = 1
     left = here & (side == 0)
     queued = np.zeros(grid.size, dtype=bool)
     for offset in touching:
