@@ -182,7 +182,7 @@ class Model:
         predictor = self.predictor
         stage = predictor.configuration_manager.previous_stage_name
         if (stage is not None) != (previous is not None):
-            what = "no other stage" if stage is None else f"the label map of the stage {stage}: give previous="
+            what = "no other stage" if stage is None else f"the label map of {stage}: give Model.refine previous="
             raise ValueError(f"the model needs {what}, got {previous}")
         with redirect_stdout(io.StringIO()):
             preprocessor = predictor.configuration_manager.preprocessor_class(verbose=False)
