@@ -137,3 +137,10 @@ def test_what_the_configuration_of_wheels_names_is_there():
     built = {re.sub(r"cp3(\d+)-\*", r"3.\1", one) for one in wheels["build"]}
     stated = {one.rpartition(" ")[2] for one in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", one)}
     assert stated <= built
+
+
+def test_spelling_is_not_checked_in_what_the_site_is_built_into():
+    skipped = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["codespell"]["skip"].split(",")
+    built = re.findall(r"^docs/.*(?=/$)", (ROOT / ".gitignore").read_text(), re.MULTILINE)
+    assert len(built) == 3
+    assert {f"./{folder}" for folder in built} <= set(skipped)
