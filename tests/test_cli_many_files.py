@@ -112,7 +112,7 @@ def test_other_settings_need_a_word(maps, tmp_path, capsys, work):
     arguments = [maps, "--prior", "1,1", "-o", tmp_path / "out"]
     refine(capsys, *arguments)
     assert run(["refine", *map(str, arguments), "--weight", "0.3"]) == 1
-    assert f"{JOURNAL} was begun with weight None, now it is 0.3: " in capsys.readouterr().err
+    assert f"{JOURNAL} was begun with weight not given, now it is 0.3: " in capsys.readouterr().err
     assert len(work) == 4
     refine(capsys, *arguments, "--weight", "0.3", "--overwrite")
     assert len(work) == 8
