@@ -24,8 +24,10 @@ import torch
 
 from topoprior.evaluation.class_topology import topology_of_labels
 from topoprior.priors.consistency import check_consistent
+from topoprior.priors.unions import most_probable
 from topoprior.refinement.editing.label_canvas import LabelCanvas
 from topoprior.refinement.editing.label_search import search_labels
+from topoprior.topology.filtration import in_full_precision
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -81,8 +83,8 @@ class NearestLabels:
 
     def push(self, probability: Tensor) -> Push:
         """For a softmax ``(1, class, *spatial)`` whose label map is wrong."""
-        chances = probability.to(torch.promote_types(probability.dtype, torch.float32))
-        labels = chances.detach().argmax(1)
+        chances = in_full_precision(probability)
+        labels = most_probable(chances.detach())
         if self._edit is None or self._error(self._edit.of(labels)) > self._edit.error:
             self._edit = self._found(chances.detach(), labels)
         wanted, alike = self._edit.of(labels), self._alike.to(labels.device)

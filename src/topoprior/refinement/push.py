@@ -24,6 +24,7 @@ import torch
 from topoprior.evaluation.metrics import distance_to_prior
 from topoprior.refinement.guarantee import guarantee
 from topoprior.topology.betti import betti_numbers
+from topoprior.topology.filtration import in_full_precision
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,7 +73,7 @@ class NearestEdit:
             ).mask
             self._edit = _Edit(found & ~mask, mask & ~found, self._error(found))
         turned = self._edit.of(mask) != mask
-        beyond = images.to(torch.promote_types(images.dtype, torch.float32)) - self._threshold
+        beyond = in_full_precision(images) - self._threshold
         # Not the absolute value: that has no slope in a pixel right at the threshold.
         return torch.where(mask, beyond, -beyond)[turned].sum().to(images.dtype)
 

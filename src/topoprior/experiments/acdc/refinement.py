@@ -15,6 +15,7 @@ import numpy as np
 from topoprior.experiments.acdc.subject import Subject
 from topoprior.imaging.datasets.acdc import inside, read_patient
 from topoprior.imaging.io import write_labels
+from topoprior.priors.unions import most_probable
 from topoprior.refinement.guarantee import completed
 from topoprior.refinement.probability_map import refine_map
 
@@ -223,7 +224,7 @@ def _then_map(first: RefinementResult, prior: BettiPrior | ClassPriors, max_step
     if first.reference.shape[1] == 1:
         changed = second.mask != (first.reference >= 0.5)
     else:
-        changed = second.labels != first.reference.argmax(1)
+        changed = second.labels != most_probable(first.reference)
     return replace(
         second,
         reference=first.reference,

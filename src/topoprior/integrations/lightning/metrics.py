@@ -13,6 +13,7 @@ from torch import Tensor
 from topoprior.evaluation.class_topology import topology_of_labels
 from topoprior.evaluation.metrics import betti_error
 from topoprior.priors.class_priors import are_class_priors, resolve_class_priors
+from topoprior.priors.unions import most_probable
 from topoprior.refinement.output import activation_of
 from topoprior.topology.filtration import LOGITS_HINT, as_images, check_options, check_values
 
@@ -121,7 +122,7 @@ class TopologyMetrics(_callback()):  # type: ignore[misc]  # Lightning's class i
             return betti_error(mask, prior, construction=self.construction, boundary=self.boundary).sum(1)
         batch, channels, *spatial = probability.shape
         each = resolve_class_priors(prior, batch, channels, len(spatial))
-        labels = probability.argmax(1)
+        labels = most_probable(probability)
         return torch.cat([
             topology_of_labels(one[None], wanted, self.construction, self.boundary).error.sum(1)
             for one, wanted in zip(labels, each, strict=True)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from topoprior.losses.functional import betti_prior_loss
 from topoprior.priors.unions import union_probabilities
+from topoprior.topology.filtration import in_full_precision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +85,7 @@ class PriorLoss(nn.Module):
         chosen = [patch for patch, row in enumerate(rows) if any(any(prior.cares) for prior in row)]
         self.tally += Tally(0.0, 0, len(rows))
         # Half precision would make ties and plateaus of what are differences.
-        logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+        logits = in_full_precision(logits)
         if not chosen:
             return logits.sum() * 0  # for distributed training every output takes part in every loss
         losses = self._losses(logits[chosen], [rows[patch] for patch in chosen])

@@ -93,7 +93,7 @@ def completed_regions(
     level = torch.tensor(conventions["threshold"], dtype=channels.dtype).item()
     options = {name: conventions[name] for name in ("construction", "boundary")}
     edited = guarantee(_classes(channels, level), _of_classes(prior, labels), **options)
-    output = _leading(channels, _numbers(channels >= level, labels), edited.mask.int().argmax(1), labels, level)
+    output = _leading(channels, _numbers(channels >= level, labels), edited.labels, labels, level)
     stop_reason: StopReason = "edited" if edited.succeeded else edited.stop_reason
     seconds = result.seconds + edited.seconds
     changed = replace(result, output=output, reference=reference, mask=output >= level, seconds=seconds)

@@ -10,6 +10,7 @@ import torch
 
 from topoprior.evaluation.class_topology import topology_of_labels
 from topoprior.integrations.nnunet.regions import painted
+from topoprior.priors.unions import most_probable
 
 if TYPE_CHECKING:
     from topoprior.imaging.image import Array
@@ -41,7 +42,7 @@ def on_the_grid(
         mask = maps[1] >= conventions["threshold"]
         return painted(replace(found, reference=maps[0], output=maps[1], mask=mask), prior, labels, conventions)
     reference_, output_ = (each / each.sum(1, keepdim=True) for each in maps)  # rounding of the way back
-    before, after = reference_.argmax(1), output_.argmax(1)
+    before, after = most_probable(reference_), most_probable(output_)
     options = conventions["construction"], conventions["boundary"]
     topology = [topology_of_labels(numbers, prior, *options) for numbers in (before, after)]
     return replace(
