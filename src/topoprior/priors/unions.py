@@ -43,7 +43,7 @@ def union_probabilities(probability: Tensor, unions: Unions) -> Tensor:
 def most_probable(probability: Tensor) -> Tensor:
     """The label map: in each pixel the most probable class, the first of several; int64, shape ``(batch, *spatial)``.
 
-    By ``max``, which takes 1 ms for 16 x 4 x 64 x 64 where ``argmax`` takes 7.5 (torch 2.13 on a processor).
+    By ``max``, which on a processor torch does much faster than ``argmax`` along an axis that is not the last.
 
     Examples:
         >>> most_probable(torch.tensor([[[0.25, 0.5], [0.5, 0.5], [0.25, 0.0]]]))
